@@ -1,1 +1,110 @@
-//! Skeleton.
+//! What crosses a process boundary, on both ends of the wire: the generated messages and services, and the rules for
+//! stream names, subjects, ids and tokens that ingress and deployer share. Nothing here does I/O.
+
+pub mod callback;
+pub mod ids;
+pub mod streams;
+
+/// The compiled descriptor of every `.proto` file: for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/paas.bin"));
+
+/// What travels over JetStream.
+pub mod events {
+    #[expect(
+        missing_docs,
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        reason = "generated"
+    )]
+    mod generated {
+        tonic::include_proto!("paas.events.v1");
+    }
+    pub use generated::*;
+
+    /// At most this many changed paths travel with a push.
+    pub const MAX_CHANGED_PATHS: usize = 500;
+
+    impl Provider {
+        /// The provider's name in paths, subjects, labels and the database.
+        #[must_use]
+        pub fn name(self) -> &'static str {
+            match self {
+                Self::Unspecified => "unspecified",
+                Self::Github => "github",
+                Self::Gitlab => "gitlab",
+            }
+        }
+
+        /// The inverse of [`Provider::name`].
+        #[must_use]
+        pub fn from_name(name: &str) -> Option<Self> {
+            [Self::Github, Self::Gitlab].into_iter().find(|provider| provider.name() == name)
+        }
+    }
+}
+
+/// The deployer's service.
+pub mod deploys {
+    #[expect(
+        missing_docs,
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        reason = "generated"
+    )]
+    mod generated {
+        tonic::include_proto!("paas.deploys.v1");
+    }
+    pub use generated::*;
+
+    impl DeployState {
+        /// The state's name in the REST API and the database.
+        #[must_use]
+        pub fn name(self) -> &'static str {
+            match self {
+                Self::Unspecified => "unspecified",
+                Self::Requested => "requested",
+                Self::Building => "building",
+                Self::Built => "built",
+                Self::RollingOut => "rolling_out",
+                Self::RollingBack => "rolling_back",
+                Self::Live => "live",
+                Self::Failed => "failed",
+                Self::Superseded => "superseded",
+                Self::Cancelled => "cancelled",
+                Self::Duplicate => "duplicate",
+            }
+        }
+
+        /// The inverse of [`DeployState::name`].
+        #[must_use]
+        pub fn from_name(name: &str) -> Option<Self> {
+            (1..=10).filter_map(|n| Self::try_from(n).ok()).find(|state| state.name() == name)
+        }
+
+        /// Whether a deploy in this state will never change again.
+        #[must_use]
+        pub fn has_ended(self) -> bool {
+            matches!(
+                self,
+                Self::Live | Self::Failed | Self::Superseded | Self::Cancelled | Self::Duplicate
+            )
+        }
+    }
+}
+
+/// The port of the deployer to a cluster.
+pub mod cluster {
+    #[expect(
+        missing_docs,
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        reason = "generated"
+    )]
+    mod generated {
+        tonic::include_proto!("paas.cluster.v1");
+    }
+    pub use generated::*;
+}
