@@ -27,9 +27,10 @@ create table deploys (
     unique (app_id, identity, attempt)
 );
 
--- One underway deploy per commit: the second layer of deduplication, behind the primary key.
+-- One underway deploy per commit: the second layer of deduplication, behind the primary key. One that is being put back
+-- is as good as ended: a push of its commit is a new try.
 create unique index deploys_underway on deploys (app_id, sha)
-    where state in ('requested', 'building', 'built', 'rolling_out', 'rolling_back');
+    where state in ('requested', 'building', 'built', 'rolling_out');
 
 create index deploys_of_app on deploys (app_id, created_at desc, deploy_id);
 
