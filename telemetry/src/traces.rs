@@ -1,5 +1,6 @@
-//! Spans to an OpenTelemetry collector over gRPC; off until an endpoint is set. The SDK reads the other standard
-//! variables (`OTEL_TRACES_SAMPLER`, `OTEL_BSP_…`, `OTEL_RESOURCE_ATTRIBUTES`) itself.
+//! Spans to an OpenTelemetry collector over gRPC; off until an endpoint is set. The collector is one nearby, in
+//! plaintext (`http://…`): it forwards over TLS where that is needed. The SDK reads the other standard variables
+//! (`OTEL_TRACES_SAMPLER`, `OTEL_BSP_…`, `OTEL_RESOURCE_ATTRIBUTES`) itself.
 
 use std::{env, time::Duration};
 
@@ -25,10 +26,9 @@ pub(crate) fn provider(service: &'static str) -> anyhow::Result<Option<SdkTracer
         "traces need the runtime: call `telemetry::init` within it"
     );
     // Connects when the first batch leaves, and again whenever the collector was away.
-    let exporter = SpanExporter::builder()
-        .with_tonic()
-        .build()
-        .context("OTEL_EXPORTER_OTLP_ENDPOINT is not the address of a collector")?;
+    let exporter = SpanExporter::builder().with_tonic().build().context(
+        "OTEL_EXPORTER_OTLP_ENDPOINT is not a collector's address such as `http://127.0.0.1:4317`",
+    )?;
     let name = env::var("OTEL_SERVICE_NAME").ok().filter(|name| !name.is_empty());
     let resource =
         Resource::builder().with_service_name(name.unwrap_or_else(|| service.to_owned())).build();
