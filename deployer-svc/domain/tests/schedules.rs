@@ -2,6 +2,7 @@
 //!
 //! A failure prints its seed; `SCHEDULE_SEED=<seed> cargo test -p deploy-domain` runs that one alone.
 
+mod invariants;
 mod world;
 
 use self::world::World;

@@ -1,6 +1,6 @@
 //! A world around the line: a branch, a stream that reorders and repeats, a cluster, and runners that die anywhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use deploy_domain::{
     BuildOutcome, Command, DeployId, Event, Image, Line, Push, RolloutOutcome, Sha, Step, decide,
@@ -15,37 +15,37 @@ const COMMITS: [char; 5] = ['a', 'b', 'c', 'd', 'e'];
 
 /// What the Deployment shows.
 #[derive(Clone)]
-struct Deployment {
+pub(super) struct Deployment {
     generation: u64,
     deploy: DeployId,
-    image: Image,
+    pub(super) image: Image,
     /// `None` while Kubernetes is at it.
     verdict: Option<bool>,
 }
 
 /// A write that the Deployment took.
-struct Write {
-    deploy: DeployId,
-    generation: u64,
+pub(super) struct Write {
+    pub(super) deploy: DeployId,
+    pub(super) generation: u64,
     /// The push's own image, as against one that is put back.
-    own: bool,
+    pub(super) own: bool,
 }
 
 pub(super) struct World {
     rng: Rng,
     /// What a crash leaves.
-    log: Vec<Event>,
-    last_deploy_sha: Option<Sha>,
+    pub(super) log: Vec<Event>,
+    pub(super) last_deploy_sha: Option<Sha>,
     /// The folded state, as the row beside the log has it.
-    line: Line,
+    pub(super) line: Line,
     /// Pushes as they were made, oldest first.
-    pushed: Vec<Push>,
+    pub(super) pushed: Vec<Push>,
     /// Deliveries on their way: any order, any number of times.
     queue: Vec<Push>,
     /// Runs: `None` while they run.
-    runs: BTreeMap<DeployId, Option<bool>>,
-    deployment: Option<Deployment>,
-    writes: Vec<Write>,
+    pub(super) runs: BTreeMap<DeployId, Option<bool>>,
+    pub(super) deployment: Option<Deployment>,
+    pub(super) writes: Vec<Write>,
     /// Steps of runners that were paused before they did them.
     paused: Vec<Step>,
     by_hand: u64,
@@ -295,94 +295,6 @@ impl World {
         }
         panic!("the line does not come to rest: {:?}", self.line);
     }
-
-    // What must hold.
-
-    fn check_the_line(&self) {
-        let writers = self.line.underway.iter().filter(|deploy| deploy.is_on_the_cluster()).count();
-        assert!(writers <= 1, "one rollout at a time");
-        let waiting =
-            self.line.underway.iter().filter(|deploy| !deploy.is_on_the_cluster()).count();
-        assert!(waiting <= 1, "newest wins");
-        assert_eq!(self.last_deploy_sha.as_ref(), self.line.live().map(|live| &live.sha), "I4");
-    }
-
-    fn check_the_end(&self) {
-        assert_eq!(fold(&self.log), self.line, "I5");
-        self.check_that_every_deploy_ended_once();
-        self.check_the_order_on_the_cluster();
-        self.check_that_the_newest_is_live();
-        let requested: BTreeSet<DeployId> =
-            self.log.iter().filter_map(Event::begins_deploy).collect();
-        assert!(
-            self.runs.keys().all(|run| requested.contains(run)),
-            "I2: a run that nobody asked for"
-        );
-    }
-
-    fn check_that_every_deploy_ended_once(&self) {
-        let mut endings: BTreeMap<DeployId, u32> = BTreeMap::new();
-        for summary in self.log.iter().filter_map(Event::summary) {
-            let ended = matches!(
-                summary.state,
-                "live" | "failed" | "superseded" | "cancelled" | "duplicate"
-            );
-            *endings.entry(summary.deploy).or_default() += u32::from(ended);
-        }
-        assert!(endings.values().all(|endings| *endings == 1), "I1: {endings:?}");
-        assert!(
-            self.pushed.iter().all(|push| endings.contains_key(&push.mark.deploy)),
-            "I1: a push was lost"
-        );
-    }
-
-    fn check_the_order_on_the_cluster(&self) {
-        assert!(
-            self.writes.is_sorted_by(|one, next| one.generation < next.generation),
-            "the fence only rises"
-        );
-        let number =
-            |write: &&Write| self.pushed.iter().position(|push| push.mark.deploy == write.deploy);
-        let own = self.writes.iter().filter(|write| write.own).filter_map(|write| number(&write));
-        assert!(own.is_sorted_by(|one, next| one < next), "I3");
-    }
-
-    /// Unless its own build or rollout failed, or a person decided otherwise.
-    fn check_that_the_newest_is_live(&self) {
-        if let Some(live) = self.line.live() {
-            let shown = self.deployment.as_ref().map(|there| &there.image);
-            assert_eq!(shown, Some(&live.image), "the cluster shows what is live");
-        }
-        let (Some(newest), false) = (self.pushed.last(), self.log.iter().any(by_a_person)) else {
-            return;
-        };
-        let mut deploy = newest.mark.deploy;
-        for event in &self.log {
-            if let Event::FoundDuplicate { push, of } = event
-                && push.mark.deploy == deploy
-            {
-                deploy = *of;
-                break;
-            }
-        }
-        let failed = |event: &Event| matches!(event, Event::Failed { deploy: failed, .. } if *failed == deploy);
-        if !self.log.iter().any(failed) {
-            assert_eq!(self.line.live().map(|live| &live.sha), Some(&newest.mark.after), "I10");
-        }
-    }
-}
-
-fn by_a_person(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Cancelled { .. }
-            | Event::RedeployRequested { .. }
-            | Event::RollbackRequested { .. }
-            | Event::HeldBack { .. }
-    ) || matches!(
-        event,
-        Event::PutBackStarted { ending: deploy_domain::Ending::Cancelled { .. }, .. }
-    )
 }
 
 /// The letter that a test's commit was made of.
@@ -391,7 +303,7 @@ fn letter(sha: &Sha) -> char {
 }
 
 /// The deploy that begins with an event.
-trait Begins {
+pub(super) trait Begins {
     fn begins_deploy(&self) -> Option<DeployId>;
 }
 
