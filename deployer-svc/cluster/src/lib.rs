@@ -1,1 +1,39 @@
-//! Skeleton.
+//! The cluster agent: the one implementation of the gRPC `Cluster` service, and the only crate that talks to Kubernetes.
+//! Every call may be repeated: names are deterministic, creation is adopted, and rollouts are fenced by a generation.
+//!
+//! Builds: `builds` acts, `pipeline_run` knows the object and judges it. Rollouts: `rollouts` acts, `manifests` shapes
+//! the objects, `fence` and `verdict` decide. `request` parses what arrives, `errors` translates what fails.
+
+mod agent;
+mod builds;
+mod errors;
+mod fence;
+mod manifests;
+mod permissions;
+mod pipeline_run;
+mod request;
+mod rollouts;
+mod settings;
+mod verdict;
+mod watch;
+
+pub use agent::Agent;
+pub use errors::Error;
+pub use permissions::{Access, Permissions};
+pub use settings::Settings;
+
+/// Owner of the fields that the agent writes.
+const FIELD_MANAGER: &str = "paas-deployer";
+
+/// Label that carries the app's id on everything the agent makes.
+const APP_ID: &str = "paas.dev/app-id";
+/// Label on builds, annotation on Deployments.
+const DEPLOY_ID: &str = "paas.dev/deploy-id";
+/// Annotation with the fence: what is on the Deployment never goes down.
+const GENERATION: &str = "paas.dev/generation";
+/// Annotation with the commit: 64 hex digits are one too many for a label.
+const SHA: &str = "paas.dev/sha";
+/// Label with the app's name; also what the Service selects.
+const APP_NAME: &str = "paas-app";
+/// Label with the tenant.
+const TENANT_ID: &str = "paas-tenant-id";

@@ -1,0 +1,125 @@
+//! The agent itself: the connection to the cluster, and the service's methods, each of which parses, acts and answers.
+
+use std::sync::Arc;
+
+use futures_util::stream::BoxStream;
+use kube::{Client, Config};
+use paas_proto::callback::CallbackKey;
+use paas_proto::cluster::cluster_server::Cluster;
+use paas_proto::cluster::{
+    GetBuildRequest, GetBuildResponse, GetRolloutRequest, GetRolloutResponse, PutBackRequest,
+    PutBackResponse, RollOutRequest, RollOutResponse, StartBuildRequest, StartBuildResponse,
+    StopBuildRequest, StopBuildResponse, WatchRequest, WatchResponse,
+};
+use tonic::{Request, Response, Status};
+
+use crate::errors::Error;
+use crate::request::{App, BuildOrder, Release, parse_run, parse_uuid};
+use crate::settings::Settings;
+
+/// Builds with Tekton and rolls out on Kubernetes; clones share the connection.
+#[derive(Clone)]
+pub struct Agent {
+    client: Client,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    callback_key: CallbackKey,
+}
+
+impl Agent {
+    /// Finds the cluster as `kubectl` would: KUBECONFIG, `~/.kube/config`, or the pod's service account. Does not call
+    /// it yet: a cluster that is down now may be up at the first deploy.
+    pub async fn connect(settings: &Settings) -> Result<Self, Error> {
+        let config = Config::infer().await?;
+        let client = Client::try_from(config).map_err(|error| Error::client(&error))?;
+        Self::new(client, settings)
+    }
+
+    /// An agent on a client that is there already.
+    pub fn new(client: Client, settings: &Settings) -> Result<Self, Error> {
+        let callback_key = settings.check()?;
+        let shared = Shared { settings: settings.clone(), callback_key };
+        Ok(Self { client, shared: Arc::new(shared) })
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    pub(crate) fn callback_key(&self) -> &CallbackKey {
+        &self.shared.callback_key
+    }
+}
+
+#[tonic::async_trait]
+impl Cluster for Agent {
+    async fn start_build(
+        &self,
+        request: Request<StartBuildRequest>,
+    ) -> Result<Response<StartBuildResponse>, Status> {
+        let order = BuildOrder::parse(request.into_inner())?;
+        let build = self.start(&order).await?;
+        Ok(Response::new(StartBuildResponse { build: Some(build) }))
+    }
+
+    async fn stop_build(
+        &self,
+        request: Request<StopBuildRequest>,
+    ) -> Result<Response<StopBuildResponse>, Status> {
+        let StopBuildRequest { run_name, deploy_id } = request.into_inner();
+        let build = self.stop(&parse_run(&run_name)?, parse_uuid("deploy_id", &deploy_id)?).await?;
+        Ok(Response::new(StopBuildResponse { build: Some(build) }))
+    }
+
+    async fn get_build(
+        &self,
+        request: Request<GetBuildRequest>,
+    ) -> Result<Response<GetBuildResponse>, Status> {
+        let GetBuildRequest { run_name, deploy_id } = request.into_inner();
+        let build = self.read(&parse_run(&run_name)?, parse_uuid("deploy_id", &deploy_id)?).await?;
+        Ok(Response::new(GetBuildResponse { build: Some(build) }))
+    }
+
+    async fn roll_out(
+        &self,
+        request: Request<RollOutRequest>,
+    ) -> Result<Response<RollOutResponse>, Status> {
+        let release = Release::parse(request.into_inner())?;
+        let rollout = Agent::roll_out(self, &release).await?;
+        Ok(Response::new(RollOutResponse { rollout: Some(rollout) }))
+    }
+
+    async fn get_rollout(
+        &self,
+        request: Request<GetRolloutRequest>,
+    ) -> Result<Response<GetRolloutResponse>, Status> {
+        let GetRolloutRequest { app, generation } = request.into_inner();
+        let rollout = self.rollout(&App::parse(app)?, generation).await?;
+        Ok(Response::new(GetRolloutResponse { rollout: Some(rollout) }))
+    }
+
+    async fn put_back(
+        &self,
+        request: Request<PutBackRequest>,
+    ) -> Result<Response<PutBackResponse>, Status> {
+        let release = Release::parse_put_back(request.into_inner())?;
+        let rollout = Agent::roll_out(self, &release).await?;
+        Ok(Response::new(PutBackResponse { rollout: Some(rollout) }))
+    }
+
+    type WatchStream = BoxStream<'static, Result<WatchResponse, Status>>;
+
+    async fn watch(
+        &self,
+        _request: Request<WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        Ok(Response::new(self.hints()))
+    }
+}

@@ -1,0 +1,106 @@
+//! What the agent may do and must be able to do: the list that k8s/ grants, and the question to the API server whether
+//! it does.
+
+use futures_util::future::try_join_all;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::Api;
+use kube::api::PostParams;
+
+use crate::agent::Agent;
+use crate::errors::{Error, Failure, within};
+use crate::settings::Settings;
+
+/// Where a permission is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Builds,
+    Apps,
+}
+
+/// Every verb that this crate uses, and no other. Server-side apply is a patch, and needs create for what is missing.
+const NEEDED: [(Place, &str, &str, &[&str]); 4] = [
+    (Place::Builds, "tekton.dev", "pipelineruns", &["get", "list", "watch", "create", "patch"]),
+    (Place::Apps, "apps", "deployments", &["get", "list", "watch", "create", "patch"]),
+    (Place::Apps, "", "services", &["get", "create", "patch"]),
+    (Place::Apps, "networking.k8s.io", "ingresses", &["get", "create", "patch"]),
+];
+
+/// What the cluster is, and what it lets us do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permissions {
+    /// Version of Kubernetes, for instance `v1.36.2`.
+    pub kubernetes: String,
+    /// Whether `tekton.dev/v1` with PipelineRuns is served.
+    pub tekton: bool,
+    /// One row for each verb on each resource.
+    pub access: Vec<Access>,
+}
+
+/// Whether one verb on one resource is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// For instance `patch`.
+    pub verb: &'static str,
+    /// The API group; empty for the core.
+    pub group: &'static str,
+    /// For instance `deployments`.
+    pub resource: &'static str,
+    /// Where.
+    pub namespace: String,
+    /// The API server's answer.
+    pub allowed: bool,
+}
+
+impl Agent {
+    /// Asks the API server about itself and about every permission that is needed.
+    pub async fn permissions(&self) -> Result<Permissions, Error> {
+        let version = within(self.client().apiserver_version()).await?;
+        let tekton = match within(self.client().list_api_group_resources("tekton.dev/v1")).await {
+            Ok(list) => list.resources.iter().any(|resource| resource.name == "pipelineruns"),
+            Err(Failure::Missing(_)) => false,
+            Err(failure) => return Err(failure.into()),
+        };
+        let reviews = needed(self.settings()).into_iter().map(|access| self.review(access));
+        let access = try_join_all(reviews).await?;
+        Ok(Permissions { kubernetes: version.git_version, tekton, access })
+    }
+
+    async fn review(&self, access: Access) -> Result<Access, Error> {
+        let question = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(ResourceAttributes {
+                    namespace: Some(access.namespace.clone()),
+                    verb: Some(access.verb.to_owned()),
+                    group: Some(access.group.to_owned()),
+                    resource: Some(access.resource.to_owned()),
+                    ..ResourceAttributes::default()
+                }),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let api = Api::<SelfSubjectAccessReview>::all(self.client().clone());
+        let answer = within(api.create(&PostParams::default(), &question)).await?;
+        Ok(Access { allowed: answer.status.is_some_and(|status| status.allowed), ..access })
+    }
+}
+
+/// The table, row by row; nothing is allowed until the API server says so.
+fn needed(settings: &Settings) -> Vec<Access> {
+    let rows = NEEDED.iter().flat_map(|&(place, group, resource, verbs)| {
+        let namespace = match place {
+            Place::Builds => &settings.build_namespace,
+            Place::Apps => &settings.apps_namespace,
+        };
+        verbs.iter().map(move |&verb| Access {
+            verb,
+            group,
+            resource,
+            namespace: namespace.clone(),
+            allowed: false,
+        })
+    });
+    rows.collect()
+}
