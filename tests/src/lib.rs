@@ -1,1 +1,17 @@
-//! Skeleton.
+//! What tests, demo and bench stand on: private servers, the services as real processes, links that can be cut, signed
+//! deliveries like the providers', and a client for the management API. Nothing of the product depends on it.
+
+pub mod api;
+pub mod binaries;
+pub mod deliveries;
+pub mod installation;
+pub mod keys;
+pub mod ports;
+pub mod process;
+pub mod proxy;
+pub mod roles;
+pub mod servers;
+pub mod signals;
+pub mod stack;
+pub mod supervisor;
+pub mod wait;

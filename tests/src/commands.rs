@@ -1,0 +1,5 @@
+//! The subcommands of `paas-dev`, one a file.
+
+pub(crate) mod down;
+pub(crate) mod servers;
+pub(crate) mod up;

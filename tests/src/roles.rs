@@ -1,0 +1,77 @@
+//! How each process of the platform is started: its arguments and settings, the same for tests, demo and bench.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::{binaries, keys::Keys, process::Spec};
+
+/// What the processes of one installation share.
+#[derive(Clone)]
+pub struct Wiring {
+    /// Where the processes log to.
+    pub logs: PathBuf,
+    /// `DATABASE_URL`.
+    pub database_url: String,
+    /// `NATS_URL`.
+    pub nats_url: String,
+    /// `STREAM_PREFIX`.
+    pub stream_prefix: String,
+    /// `KUBECONFIG`.
+    pub kubeconfig: PathBuf,
+    /// Where builds and developers reach the ingress.
+    pub ingress_url: String,
+    /// Where the ingress reaches the deployer.
+    pub deployer_url: String,
+    /// Keys and tokens.
+    pub keys: Keys,
+}
+
+impl Wiring {
+    /// `deployer-svc migrate`: tables, streams and consumers.
+    pub fn migrate(&self) -> Result<Spec> {
+        Ok(self.service("migrate", "deployer-svc")?.args(["migrate"]))
+    }
+
+    /// One replica of the ingress.
+    pub fn ingress(&self, name: &str, address: &str) -> Result<Spec> {
+        Ok(self
+            .service(name, "ingress-svc")?
+            .args(["serve"])
+            .env("LISTEN_ADDRESS", address)
+            .env("PUBLIC_URL", &self.ingress_url)
+            .env("SECRETS_KEYS", &self.keys.secrets_keys)
+            .env("API_TOKEN_SHA256", self.keys.api_token_sha256())
+            .env("TEKTON_EVENTS_TOKEN", &self.keys.tekton_events_token)
+            .env("DEPLOYER_URL", &self.deployer_url))
+    }
+
+    /// One replica of the deployer.
+    pub fn deployer(&self, name: &str, address: &str) -> Result<Spec> {
+        Ok(self
+            .service(name, "deployer-svc")?
+            .args(["serve"])
+            .env("GRPC_ADDRESS", address)
+            .env("CALLBACK_URL", &self.ingress_url)
+            .env("KUBECONFIG", self.kubeconfig.display().to_string()))
+    }
+
+    fn service(&self, name: &str, program: &str) -> Result<Spec> {
+        Ok(Spec::new(name, binaries::ours(program)?, &self.logs)
+            .env("DATABASE_URL", &self.database_url)
+            .env("NATS_URL", &self.nats_url)
+            .env("STREAM_PREFIX", &self.stream_prefix)
+            .env("CALLBACK_KEY", &self.keys.callback_key)
+            .env("DEPLOYER_TOKEN", &self.keys.deployer_token))
+    }
+}
+
+/// The cluster stand-in.
+pub fn standin(logs: &Path, address: &str, kubeconfig: &Path, audit: &Path) -> Result<Spec> {
+    Ok(Spec::new("standin", binaries::ours("cluster-standin")?, logs)
+        .args(["--listen", address])
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .arg("--audit")
+        .arg(audit))
+}

@@ -1,0 +1,80 @@
+//! The servers that all tests of a run share: each test has its own database and stream prefix on them.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::sync::OnceCell;
+
+use super::{Durability, Nats, Postgres, Scratch};
+use crate::process::Process;
+
+const DATABASE_URL: &str = "TEST_DATABASE_URL";
+const NATS_URL: &str = "TEST_NATS_URL";
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running pair of servers; killed when dropped.
+pub struct TestServers {
+    postgres: Process,
+    nats: Process,
+    addresses: Addresses,
+    _scratch: Scratch,
+}
+
+/// Where to find them: Postgres's URL names the database `postgres`, from which a test makes its own.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// A superuser's URL.
+    pub database_url: String,
+    /// The broker's.
+    pub nats_url: String,
+}
+
+impl TestServers {
+    /// Starts both.
+    pub async fn start() -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let nats = Nats::prepare(&scratch).await?;
+        let nats_process = nats.spec().start().await?;
+        let postgres = Postgres::prepare(&scratch, Durability::None).await?;
+        let postgres_process = postgres.spec().start().await?;
+        postgres.ready().await?;
+        nats.ready().await?;
+        let addresses = Addresses { database_url: postgres.url("postgres"), nats_url: nats.url() };
+        Ok(Self { postgres: postgres_process, nats: nats_process, addresses, _scratch: scratch })
+    }
+
+    /// Where they are.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The same as environment variables for the tests.
+    #[must_use]
+    pub fn env(&self) -> [(&'static str, String); 2] {
+        let Addresses { database_url, nats_url } = self.addresses.clone();
+        [(DATABASE_URL, database_url), (NATS_URL, nats_url)]
+    }
+
+    /// Stops both in order.
+    pub async fn stop(mut self) -> Result<()> {
+        self.postgres.stop(STOP_PATIENCE).await?;
+        self.nats.stop(STOP_PATIENCE).await?;
+        Ok(())
+    }
+}
+
+impl Addresses {
+    /// The servers of this run: those that `./dev test` started, else a pair of this process's own, which the kernel
+    /// ends with it.
+    pub async fn of_this_run() -> Result<Self> {
+        static OWN: OnceCell<TestServers> = OnceCell::const_new();
+        if let (Ok(database_url), Ok(nats_url)) =
+            (std::env::var(DATABASE_URL), std::env::var(NATS_URL))
+        {
+            return Ok(Self { database_url, nats_url });
+        }
+        let servers = OWN.get_or_try_init(TestServers::start).await;
+        Ok(servers.context("start servers for this test")?.addresses.clone())
+    }
+}
