@@ -198,7 +198,9 @@ pub fn github_signature(secret: &str, body: &[u8]) -> String {
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC takes keys of any length: only longer ones than a block are hashed first.
     let Ok(mut mac) = <Hmac<Sha256>>::new_from_slice(key) else { return [0; 32] };
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

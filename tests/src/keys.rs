@@ -1,6 +1,7 @@
 //! Keys and tokens of one installation on this machine: random, made once, readable by their owner only.
 
 use std::{
+    fmt::{Display, Write as _},
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -74,4 +75,15 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
         .with_context(|| format!("create {}", draft.display()))?;
     file.write_all(text.as_bytes())?;
     std::fs::rename(&draft, path).with_context(|| format!("write {}", path.display()))
+}
+
+/// `name=value`, one a line.
+#[must_use]
+pub fn lines<N: Display, V: Display>(pairs: impl IntoIterator<Item = (N, V)>) -> String {
+    let mut text = String::new();
+    for (name, value) in pairs {
+        // Writing to a string never fails.
+        let _ = writeln!(text, "{name}={value}");
+    }
+    text
 }

@@ -2,8 +2,11 @@
 //! deliveries like the providers', and a client for the management API. Nothing of the product depends on it.
 
 pub mod api;
+pub mod audit;
+mod background;
 pub mod binaries;
 pub mod deliveries;
+pub mod harness;
 pub mod installation;
 pub mod keys;
 pub mod ports;

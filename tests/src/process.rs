@@ -8,34 +8,16 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::LazyLock,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::{sys::signal::kill, unistd::Pid};
-use tokio::{process::Command, runtime::Handle};
+use tokio::process::Command;
 
 pub use nix::sys::signal::Signal;
 
-use crate::binaries;
-
-/// Starts every child. The kernel sends the parent-death signal when the *thread* that started a child ends, so all
-/// are started by one thread that lives as long as the process.
-static STARTER: LazyLock<Option<Handle>> = LazyLock::new(|| {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::Builder::new()
-        .name("child-starter".to_owned())
-        .spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            if let Ok(runtime) = runtime {
-                let _ = sender.send(runtime.handle().clone());
-                runtime.block_on(std::future::pending::<()>());
-            }
-        })
-        .ok()?;
-    receiver.recv().ok()
-});
+use crate::{background, binaries};
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -89,9 +71,7 @@ impl Spec {
     /// Starts it.
     pub async fn start(&self) -> Result<Process> {
         let mut command = self.command()?;
-        let starter = STARTER.as_ref().context("no thread to start processes from")?;
-        let child = starter
-            .spawn(async move { command.spawn() })
+        let child = background::run(async move { command.spawn() })
             .await?
             .with_context(|| format!("start {}", self.program.display()))?;
         let pid = child.id().context("the process ended at once")?;

@@ -19,6 +19,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::background;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the link does with traffic.
@@ -48,11 +50,15 @@ pub struct Proxy {
 impl Proxy {
     /// Listens at `listen` (port 0 for any) and forwards each connection to the next of `upstreams` that accepts.
     pub async fn start(listen: &str, upstreams: Vec<String>) -> Result<Self> {
-        let listener =
-            TcpListener::bind(listen).await.with_context(|| format!("listen at {listen}"))?;
-        let address = listener.local_addr()?;
         let (link, watcher) = watch::channel(Link { traffic: Traffic::Pass, cuts: 0 });
-        let task = tokio::spawn(serve(listener, address, Upstreams::new(upstreams), watcher));
+        let listen = listen.to_owned();
+        let started = background::run(async move {
+            let listener = TcpListener::bind(&listen).await?;
+            let address = listener.local_addr()?;
+            let task = tokio::spawn(serve(listener, address, Upstreams::new(upstreams), watcher));
+            std::io::Result::Ok((address, task))
+        });
+        let (address, task) = started.await?.context("listen for a proxy")?;
         Ok(Self { address, link, task })
     }
 

@@ -101,9 +101,7 @@ impl Stack {
 
     /// Writes down how others reach it: from now on it counts as up.
     pub fn announce(&self) -> Result<()> {
-        let lines: String =
-            self.env.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        keys::write_private(&self.installation.folder().join("env"), &lines)
+        keys::write_private(&self.installation.folder().join("env"), &keys::lines(&self.env))
     }
 
     /// Drains and stops everything, and removes its data.

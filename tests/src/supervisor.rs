@@ -13,7 +13,10 @@ use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::process::{Process, Spec};
+use crate::{
+    keys,
+    process::{Process, Spec},
+};
 
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// Above the services' own deadline for draining.
@@ -33,8 +36,8 @@ impl Pids {
             Some(pid) => running.insert(name.to_owned(), pid),
             None => running.remove(name),
         };
-        let text: String = running.iter().map(|(name, pid)| format!("{name}={pid}\n")).collect();
-        if let Err(error) = crate::keys::write_private(&self.file, &text) {
+        let text = keys::lines(running.iter());
+        if let Err(error) = keys::write_private(&self.file, &text) {
             warn!(%error, "cannot write the list of process ids");
         }
     }

@@ -15,9 +15,8 @@ where
 {
     let deadline = Instant::now() + patience;
     loop {
-        let answer = match tokio::time::timeout_at(deadline, probe()).await {
-            Ok(answer) => answer,
-            Err(_) => bail!("waited {patience:?} for {what}: no answer"),
+        let Ok(answer) = tokio::time::timeout_at(deadline, probe()).await else {
+            bail!("waited {patience:?} for {what}: no answer");
         };
         match answer {
             Ok(Some(value)) => return Ok(value),

@@ -65,6 +65,13 @@ impl TestServers {
 }
 
 impl Addresses {
+    /// The URL of another database on the same server.
+    #[must_use]
+    pub fn database(&self, name: &str) -> String {
+        let server = self.database_url.rsplit_once('/').map_or("", |(server, _)| server);
+        format!("{server}/{name}")
+    }
+
     /// The servers of this run: those that `./dev test` started, else a pair of this process's own, which the kernel
     /// ends with it.
     pub async fn of_this_run() -> Result<Self> {

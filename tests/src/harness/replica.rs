@@ -1,0 +1,142 @@
+//! One replica of a service: a process that a test may kill and start again.
+
+use std::{process::ExitStatus, time::Duration};
+
+use anyhow::{Context as _, Result};
+
+use super::Options;
+use crate::{
+    api,
+    process::{Process, Signal, Spec},
+    roles::Wiring,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which service it is one of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Ingress,
+    Deployer,
+}
+
+/// A process, or the place of one that does not run now.
+#[derive(Debug)]
+pub struct Replica {
+    service: Service,
+    spec: Spec,
+    address: String,
+    process: Option<Process>,
+}
+
+impl Replica {
+    pub(super) fn ingresses(
+        wiring: &Wiring,
+        addresses: &[String],
+        options: &Options,
+    ) -> Result<Vec<Self>> {
+        let spec = |name: &str, address: &str| wiring.ingress(name, address);
+        Self::all(Service::Ingress, "ingress", addresses, &options.ingress_env, spec)
+    }
+
+    pub(super) fn deployers(
+        wiring: &Wiring,
+        addresses: &[String],
+        options: &Options,
+    ) -> Result<Vec<Self>> {
+        let spec = |name: &str, address: &str| wiring.deployer(name, address);
+        Self::all(Service::Deployer, "deployer", addresses, &options.deployer_env, spec)
+    }
+
+    fn all(
+        service: Service,
+        name: &str,
+        addresses: &[String],
+        env: &[(&'static str, String)],
+        spec: impl Fn(&str, &str) -> Result<Spec>,
+    ) -> Result<Vec<Self>> {
+        let replica = |(index, address): (usize, &String)| {
+            let mut spec = spec(&format!("{name}-{}", index + 1), address)?;
+            spec.env.extend(env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            Ok(Self { service, spec, address: address.clone(), process: None })
+        };
+        addresses.iter().enumerate().map(replica).collect()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Starts it when it does not run.
+    pub async fn start(&mut self) -> Result<()> {
+        if !self.is_running() {
+            self.process = Some(self.spec.start().await?);
+        }
+        Ok(())
+    }
+
+    /// Starts it so that it ends at a boundary, as a power cut would end it: `points` as the crate `fail` reads them.
+    pub async fn start_with_failpoints(&mut self, points: &str) -> Result<()> {
+        self.process = Some(self.spec.clone().env("FAILPOINTS", points).start().await?);
+        Ok(())
+    }
+
+    /// Waits until it serves.
+    pub async fn ready(&self) -> Result<()> {
+        let ready = match self.service {
+            Service::Ingress => api::http_ready(&self.address, PATIENCE).await,
+            Service::Deployer => api::grpc_healthy(&self.address, PATIENCE).await,
+        };
+        ready.with_context(|| format!("{}:\n{}", self.spec.name, self.spec.last_words()))
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Process::is_running)
+    }
+
+    /// Kills it, as a power cut would.
+    pub async fn kill(&mut self) -> Result<()> {
+        match self.process.take() {
+            Some(mut process) => process.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Asks it to stop and waits until it has drained.
+    pub async fn terminate(&mut self) -> Result<Option<ExitStatus>> {
+        match self.process.take() {
+            Some(mut process) => process.stop(PATIENCE).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        let mut process = self.process.take().context("it does not run")?;
+        let ended = tokio::time::timeout(PATIENCE, process.wait()).await;
+        ended.with_context(|| format!("{} still runs", self.spec.name))?
+    }
+
+    /// Freezes it, as a machine without CPU would.
+    pub fn freeze(&mut self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&mut self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<()> {
+        self.process.as_mut().context("it does not run")?.signal(signal)
+    }
+
+    /// All that it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.spec.log).unwrap_or_default()
+    }
+}
