@@ -1,1 +1,117 @@
-//! Skeleton.
+//! The ingress: receives the providers' webhooks, verifies them, and publishes pushes to JetStream before it answers.
+//!
+//! # Layout
+//!
+//! A delivery passes `webhooks` → `receive` (its bytes) → `store` (one read) → `verify` (authenticity) → `delivery`
+//! (what it says) → `verdict` (what becomes of it) → `publish`. `callbacks` takes word of builds, `manage` is the
+//! management API, `health` the probes. `error` alone knows status codes, `store` alone SQL. Everything is wired here.
+
+mod callbacks;
+mod config;
+mod delivery;
+mod deployer;
+mod error;
+mod health;
+mod manage;
+mod openapi;
+mod publish;
+mod receive;
+mod secrets;
+mod server;
+mod store;
+mod time;
+mod token;
+mod verdict;
+mod verify;
+mod webhooks;
+
+use std::{
+    net::TcpListener,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use actix_web::web;
+use anyhow::Context as _;
+use tokio::runtime::Handle;
+
+pub use config::Config;
+
+/// What every request shares.
+struct Ingress {
+    config: Config,
+    keys: config::Keys,
+    store: store::Store,
+    publisher: publish::Publisher,
+    deployer: deployer::Deployer,
+    monitor: health::Monitor,
+    bodies: receive::Budget,
+    draining: AtomicBool,
+}
+
+impl Ingress {
+    /// Connects to nothing yet: a service that starts before its database waits for it, and is not ready.
+    async fn new(config: Config) -> anyhow::Result<Self> {
+        let keys = config.keys()?;
+        let prefix = config.stream_prefix.clone();
+        Ok(Self {
+            keys,
+            store: store::Store::new(
+                &config.database_url,
+                config.database_pool_size,
+                Handle::current(),
+            )?,
+            publisher: publish::Publisher::connect(&config.nats_url, prefix).await?,
+            deployer: deployer::Deployer::new(
+                &config.deployer_url,
+                config.deployer_token.as_ref(),
+            )?,
+            monitor: health::Monitor::new(config.nats_monitor_url.as_deref())?,
+            bodies: receive::Budget::new(config.max_body_bytes_in_flight),
+            draining: AtomicBool::new(false),
+            config,
+        })
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// Serves on the listener until `shutdown`, then lets the requests underway finish within the grace period.
+///
+/// Call it on a multi-threaded runtime: database and broker connections live there, away from the HTTP workers. A TLS
+/// provider must be installed (`rustls::crypto::ring`).
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let grace_seconds = config.shutdown_grace_seconds;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let ingress = web::Data::new(Ingress::new(config).await?);
+    let server = server::serve(ingress.clone(), listener, grace_seconds)?;
+    let handle = server.handle();
+    let mut serving = tokio::spawn(server);
+    tracing::info!(%address, "listening");
+    tokio::select! {
+        ended = &mut serving => {
+            ended??;
+            anyhow::bail!("the HTTP server ended by itself");
+        }
+        () = shutdown => {}
+    }
+    ingress.draining.store(true, Ordering::Relaxed);
+    tracing::info!(grace_seconds, "draining");
+    let began = Instant::now();
+    handle.stop(true).await;
+    if began.elapsed() >= Duration::from_secs(grace_seconds) {
+        tracing::warn!(
+            grace_seconds,
+            "requests were cut off: they did not finish within the grace period"
+        );
+    }
+    serving.await??;
+    tracing::info!("stopped");
+    Ok(())
+}

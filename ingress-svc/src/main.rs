@@ -1,2 +1,55 @@
-//! Skeleton.
-fn main() {}
+//! The process: reads the settings, binds the socket, and serves until it is told to stop.
+
+use std::net::TcpListener;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Receives webhooks, verifies them and publishes pushes to JetStream.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve webhooks, callbacks and the management API.
+    Serve {
+        #[command(flatten)]
+        config: Box<ingress_svc::Config>,
+        /// How log lines are written.
+        #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "text")]
+        log_format: telemetry::LogFormat,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Command::Serve { config, log_format } = Cli::parse().command;
+    let telemetry = telemetry::init("ingress-svc", log_format)?;
+    // An error means that a provider is there already, which is all that matters.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = TcpListener::bind(config.listen_address)
+        .with_context(|| format!("cannot listen on {}", config.listen_address))?;
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let served = ingress_svc::run(*config, listener, shutdown).await;
+    telemetry.shutdown().await;
+    served
+}
+
+#[cfg(test)]
+#[test]
+fn verify_cli() {
+    use clap::CommandFactory as _;
+    Cli::command().debug_assert();
+}

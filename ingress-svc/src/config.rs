@@ -1,0 +1,105 @@
+//! The settings: each is a flag with an environment variable, and `ingress-svc serve --help` is their reference.
+//! Secrets are taken as text and parsed later, because an argument parser repeats what it cannot read.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use paas_proto::{callback::CallbackKey, streams::Prefix};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{secrets::Keyring, token::TokenHash};
+
+/// Settings of the ingress.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// Address to listen on.
+    #[arg(long, env, default_value = "127.0.0.1:8080")]
+    pub listen_address: SocketAddr,
+    /// Base URL under which the providers reach this service; makes each app's `webhook_url`.
+    #[arg(long, env, default_value = "http://127.0.0.1:8080")]
+    pub public_url: String,
+    /// Postgres, for instance `postgres://ingress:…@db/paas`.
+    #[arg(long, env, hide_env_values = true)]
+    pub database_url: SecretString,
+    /// Connections to Postgres, at most.
+    #[arg(long, env, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub database_pool_size: u16,
+    /// NATS servers, separated by commas.
+    #[arg(long, env, default_value = "nats://127.0.0.1:4222", hide_env_values = true)]
+    pub nats_url: SecretString,
+    /// Base URL of the broker's monitoring port; with it, `/readyz` can say whether the broker is safe from power loss.
+    #[arg(long, env)]
+    pub nats_monitor_url: Option<String>,
+    /// Keeps several installations apart on one broker.
+    #[arg(long, env, default_value = "")]
+    pub stream_prefix: Prefix,
+    /// Keys that seal secrets in the database: `id:64hex[,id:64hex…]`, ids 1 to 255. The first seals, all open.
+    #[arg(long, env, hide_env_values = true)]
+    pub secrets_keys: SecretString,
+    /// Key of the build callbacks' tokens, 64 hex digits; the deployer has the same.
+    #[arg(long, env, hide_env_values = true)]
+    pub callback_key: SecretString,
+    /// SHA-256 of the management API's bearer token, 64 hex digits.
+    #[arg(long, env, hide_env_values = true)]
+    pub api_token_sha256: SecretString,
+    /// Password of Tekton's events (HTTP Basic, user `tekton`); without it they are not received.
+    #[arg(long, env, hide_env_values = true)]
+    pub tekton_events_token: Option<SecretString>,
+    /// The deployer's gRPC address.
+    #[arg(long, env, default_value = "http://127.0.0.1:9090")]
+    pub deployer_url: String,
+    /// Bearer token for the deployer.
+    #[arg(long, env, hide_env_values = true)]
+    pub deployer_token: Option<SecretString>,
+    /// Domain under which apps are served, each at `https://<app>.<domain>`.
+    #[arg(long, env, default_value = "apps.localhost")]
+    pub app_domain: String,
+    /// Allow `file:` and loopback clone URLs. For development only.
+    #[arg(long, env)]
+    pub allow_local_clone_urls: bool,
+    /// Bytes of request bodies held in memory at one time, at most; beyond it, deliveries are answered 503.
+    #[arg(long, env, default_value_t = 256 * 1024 * 1024,
+          value_parser = clap::value_parser!(u32).range(32 * 1024 * 1024..))]
+    pub max_body_bytes_in_flight: u32,
+    /// How long requests underway may take to finish after a signal to stop.
+    #[arg(long, env, default_value_t = 25)]
+    pub shutdown_grace_seconds: u64,
+}
+
+/// What the secret settings mean.
+pub(crate) struct Keys {
+    pub(crate) secrets: Keyring,
+    pub(crate) callback: CallbackKey,
+    pub(crate) api_token: TokenHash,
+    pub(crate) tekton_token: Option<TokenHash>,
+}
+
+impl Config {
+    /// Reads the secret settings; the service does not start without them.
+    pub(crate) fn keys(&self) -> anyhow::Result<Keys> {
+        let tekton_token = match &self.tekton_events_token {
+            Some(token) if token.expose_secret().is_empty() => {
+                anyhow::bail!(
+                    "TEKTON_EVENTS_TOKEN is empty: leave it unset to refuse Tekton's events"
+                )
+            }
+            token => token.as_ref().map(|token| TokenHash::of(token.expose_secret().as_bytes())),
+        };
+        Ok(Keys {
+            secrets: self.secrets_keys.expose_secret().parse().context("SECRETS_KEYS")?,
+            callback: self.callback_key.expose_secret().parse().context("CALLBACK_KEY")?,
+            api_token: self.api_token_sha256.expose_secret().parse().context("API_TOKEN_SHA256")?,
+            tekton_token,
+        })
+    }
+
+    /// Where a provider sends an app's deliveries.
+    pub(crate) fn webhook_url(&self, provider: &str, app: uuid::Uuid) -> String {
+        format!("{}/v1/webhooks/{provider}/{app}", self.public_url.trim_end_matches('/'))
+    }
+
+    /// Where an app is served.
+    pub(crate) fn app_url(&self, name: &str) -> String {
+        format!("https://{name}.{}", self.app_domain)
+    }
+}

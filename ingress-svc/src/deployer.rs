@@ -1,0 +1,104 @@
+//! The deployer's gRPC service, behind which stand deploys and the commands on them.
+
+use std::time::Duration;
+
+use paas_proto::deploys::{
+    CancelDeployRequest, Deploy, GetDeployRequest, ListDeploysRequest, ListDeploysResponse,
+    RedeployRequest, ResumeAutoDeployRequest, RollBackRequest, deploys_client::DeploysClient,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Who asks: there is one token so far.
+const REQUESTED_BY: &str = "api token";
+
+/// A client of the deployer.
+#[derive(Clone)]
+pub(crate) struct Deployer {
+    client: DeploysClient<InterceptedService<Channel, Credentials>>,
+}
+
+/// Adds the token and the trace context to each call.
+#[derive(Clone)]
+struct Credentials(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Credentials {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        telemetry::inject_metadata(request.metadata_mut());
+        Ok(request)
+    }
+}
+
+impl Deployer {
+    /// Connects when first asked, on the runtime that this is called on.
+    pub(crate) fn new(url: &str, token: Option<&SecretString>) -> anyhow::Result<Self> {
+        let endpoint = Endpoint::from_shared(url.to_owned())?
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(ANSWER_WITHIN);
+        let token = token
+            .map(|token| format!("Bearer {}", token.expose_secret()).parse())
+            .transpose()
+            .map_err(|_| anyhow::anyhow!("DEPLOYER_TOKEN has characters that no header can carry"))?
+            .map(|mut token: MetadataValue<Ascii>| {
+                token.set_sensitive(true);
+                token
+            });
+        let client = DeploysClient::with_interceptor(endpoint.connect_lazy(), Credentials(token));
+        Ok(Self { client })
+    }
+
+    pub(crate) async fn deploy(&self, deploy_id: String) -> Result<Option<Deploy>, Status> {
+        let request = GetDeployRequest { deploy_id };
+        Ok(self.client.clone().get_deploy(request).await?.into_inner().deploy)
+    }
+
+    pub(crate) async fn deploys(
+        &self,
+        request: ListDeploysRequest,
+    ) -> Result<ListDeploysResponse, Status> {
+        Ok(self.client.clone().list_deploys(request).await?.into_inner())
+    }
+
+    pub(crate) async fn cancel(&self, deploy_id: String) -> Result<(), Status> {
+        let request = CancelDeployRequest { deploy_id, requested_by: REQUESTED_BY.to_owned() };
+        self.client.clone().cancel_deploy(request).await.map(drop)
+    }
+
+    /// Answers the new deploy's id.
+    pub(crate) async fn redeploy(
+        &self,
+        app_id: String,
+        request_id: String,
+    ) -> Result<String, Status> {
+        let requested_by = REQUESTED_BY.to_owned();
+        let request = RedeployRequest { app_id, requested_by, request_id };
+        Ok(self.client.clone().redeploy(request).await?.into_inner().deploy_id)
+    }
+
+    /// Answers the new deploy's id; without `deploy_id`, the release before the live one goes live.
+    pub(crate) async fn roll_back(
+        &self,
+        app_id: String,
+        deploy_id: String,
+        request_id: String,
+    ) -> Result<String, Status> {
+        let requested_by = REQUESTED_BY.to_owned();
+        let request = RollBackRequest { app_id, deploy_id, requested_by, request_id };
+        Ok(self.client.clone().roll_back(request).await?.into_inner().deploy_id)
+    }
+
+    pub(crate) async fn resume(&self, app_id: String) -> Result<(), Status> {
+        let request = ResumeAutoDeployRequest { app_id, requested_by: REQUESTED_BY.to_owned() };
+        self.client.clone().resume_auto_deploy(request).await.map(drop)
+    }
+}

@@ -1,0 +1,220 @@
+//! Which status each answer has: the one place that names them. A cause of ours is logged here, once; what the caller
+//! reads says nothing about it.
+
+use std::error::Error as StdError;
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{
+        StatusCode,
+        header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+};
+use paas_proto::events::Provider;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{delivery::Malformed, receive, verify::Refusal};
+
+const RETRY_AFTER_SECONDS: &str = "5";
+
+type Cause = Box<dyn StdError + Send + Sync>;
+
+/// Why a request is not answered with success.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("malformed JSON")]
+    MalformedJson,
+    #[error("incomplete request body")]
+    IncompleteBody,
+    #[error("{0}")]
+    NotAuthentic(#[from] Refusal),
+    #[error("invalid callback token")]
+    CallbackToken,
+    #[error("invalid credentials")]
+    TektonCredentials,
+    #[error("missing or invalid API token")]
+    ApiToken,
+    #[error("no {} source for this app", .0.name())]
+    NoSource(Provider),
+    #[error("{0}")]
+    NotFound(&'static str),
+    #[error("method not allowed")]
+    MethodNotAllowed(&'static str),
+    #[error("request body too slow")]
+    TooSlow,
+    #[error("{0}")]
+    Conflict(String),
+    #[error("payload too large")]
+    TooLarge,
+    #[error("unsupported content type")]
+    UnsupportedContentType,
+    #[error("{0}")]
+    Invalid(String),
+    /// Nothing was lost: the sender may try again.
+    #[error("cannot accept deliveries now")]
+    CannotAccept(#[source] Cause),
+    /// The same for the management API.
+    #[error("cannot answer now")]
+    CannotAnswer(#[source] Cause),
+}
+
+impl Error {
+    /// Trouble of ours with a delivery or a callback.
+    pub(crate) fn cannot_accept(cause: impl Into<Cause>) -> Self {
+        Self::CannotAccept(cause.into())
+    }
+
+    /// Trouble of ours with a request of the management API.
+    pub(crate) fn cannot_answer(cause: impl Into<Cause>) -> Self {
+        Self::CannotAnswer(cause.into())
+    }
+
+    fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        let (Self::CannotAccept(cause) | Self::CannotAnswer(cause)) = self else { return None };
+        Some(&**cause)
+    }
+
+    /// What the answer says in its headers.
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        let (name, value) = if let Self::MethodNotAllowed(allowed) = self {
+            (ALLOW, HeaderValue::from_static(allowed))
+        } else if matches!(self, Self::ApiToken) {
+            (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+        } else if matches!(self, Self::TektonCredentials) {
+            (WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tekton events\""))
+        } else if self.cause().is_some() {
+            (RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))
+        } else {
+            return None;
+        };
+        Some((name, value))
+    }
+}
+
+impl From<receive::Error> for Error {
+    fn from(error: receive::Error) -> Self {
+        match error {
+            receive::Error::TooLarge => Self::TooLarge,
+            receive::Error::TooSlow => Self::TooSlow,
+            receive::Error::Encoded => Self::UnsupportedContentType,
+            receive::Error::Incomplete => Self::IncompleteBody,
+            receive::Error::Busy => Self::cannot_accept(error),
+        }
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(_: Malformed) -> Self {
+        Self::MalformedJson
+    }
+}
+
+/// The deployer's answers, translated once.
+impl From<tonic::Status> for Error {
+    fn from(status: tonic::Status) -> Self {
+        use tonic::Code;
+        match status.code() {
+            Code::NotFound => Self::NotFound("no such app or deploy"),
+            Code::FailedPrecondition | Code::Aborted | Code::AlreadyExists => {
+                Self::Conflict(status.message().to_owned())
+            }
+            Code::InvalidArgument | Code::OutOfRange => Self::Invalid(status.message().to_owned()),
+            Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+            | Code::Unauthenticated => Self::cannot_answer(status),
+        }
+    }
+}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::MalformedJson | Self::IncompleteBody => StatusCode::BAD_REQUEST,
+            Self::NotAuthentic(_)
+            | Self::CallbackToken
+            | Self::TektonCredentials
+            | Self::ApiToken => StatusCode::UNAUTHORIZED,
+            Self::NoSource(_) | Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::CannotAccept(_) | Self::CannotAnswer(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Some(cause) = self.cause() {
+            tracing::warn!(error = cause, "{self}");
+        }
+        let mut response = HttpResponseBuilder::new(self.status_code());
+        if let Some(header) = self.header() {
+            response.insert_header(header);
+        }
+        response.json(json!({ "error": self.to_string() }))
+    }
+}
+
+/// Done, with this answer.
+pub(crate) fn ok(body: impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().json(body)
+}
+
+/// Made, and this is it.
+pub(crate) fn created(body: impl Serialize) -> HttpResponse {
+    HttpResponse::Created().json(body)
+}
+
+/// Understood; what follows from it happens later, if anything does.
+pub(crate) fn accepted(body: impl Serialize) -> HttpResponse {
+    HttpResponse::Accepted().json(body)
+}
+
+/// Ready for requests, or not.
+pub(crate) fn readiness(is_ready: bool, body: impl Serialize) -> HttpResponse {
+    if is_ready {
+        HttpResponse::Ok().json(body)
+    } else {
+        HttpResponse::ServiceUnavailable().json(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+
+    use super::*;
+
+    #[test]
+    fn trouble_of_ours_says_when_to_come_back_and_nothing_else() {
+        let response = Error::cannot_accept("password authentication failed").error_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(response.headers().contains_key(RETRY_AFTER));
+        assert_eq!(Error::cannot_accept("x").to_string(), "cannot accept deliveries now");
+    }
+
+    #[test]
+    fn the_deployers_answers_are_translated() {
+        let status = |code| Error::from(Status::new(code, "why")).status_code();
+        assert_eq!(status(Code::NotFound), StatusCode::NOT_FOUND);
+        assert_eq!(status(Code::FailedPrecondition), StatusCode::CONFLICT);
+        assert_eq!(status(Code::AlreadyExists), StatusCode::CONFLICT);
+        assert_eq!(status(Code::InvalidArgument), StatusCode::UNPROCESSABLE_ENTITY);
+        for ours in
+            [Code::Unavailable, Code::DeadlineExceeded, Code::Internal, Code::Unauthenticated]
+        {
+            assert_eq!(status(ours), StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The management API: apps and their sources from Postgres, deploys from the deployer. All of it behind one bearer
+//! token.
+
+pub(crate) mod apps;
+pub(crate) mod deploys;
+mod input;
+pub(crate) mod sources;
+
+use actix_web::{
+    Error as ActixError, HttpRequest, ResponseError as _,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::AUTHORIZATION,
+    middleware::Next,
+    web,
+};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use uuid::Uuid;
+
+use crate::{Ingress, error::Error, receive, verify::Header};
+
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Lets a request pass that carries the token.
+pub(crate) async fn require_token(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
+    let ingress = request.app_data::<web::Data<Ingress>>();
+    let token = bearer_token(Header::read(request.headers(), AUTHORIZATION.as_str()));
+    let is_right = match (ingress, token) {
+        (Some(ingress), Some(token)) => ingress.keys.api_token.matches(token.as_bytes()),
+        (None, _) | (_, None) => false,
+    };
+    if is_right {
+        Ok(next.call(request).await?.map_into_left_body())
+    } else {
+        let refusal = Error::ApiToken.error_response();
+        Ok(request.into_response(refusal).map_into_right_body())
+    }
+}
+
+fn bearer_token(header: Header<'_>) -> Option<&str> {
+    let (scheme, token) = header.value()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
+}
+
+/// Reads a body; an empty one is the empty object.
+async fn read<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    ingress: &Ingress,
+) -> Result<T, Error> {
+    let body = receive::body(request, payload, MAX_BODY_BYTES, &ingress.bodies).await?;
+    parse(if body.is_empty() { b"{}" } else { &body })
+}
+
+/// What is no JSON is malformed; what is JSON of another shape, or breaks a rule, is invalid.
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(json).map_err(|error| match error.classify() {
+        Category::Data => Error::Invalid(without_position(&error.to_string()).to_owned()),
+        Category::Io | Category::Syntax | Category::Eof => Error::MalformedJson,
+    })
+}
+
+fn without_position(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(message, _)| message)
+}
+
+fn app_id(request: &HttpRequest) -> Result<Uuid, Error> {
+    crate::server::uuid(request, "app_id").ok_or(Error::NotFound("no such app"))
+}
+
+fn deploy_id(request: &HttpRequest) -> Result<Uuid, Error> {
+    crate::server::uuid(request, "deploy_id").ok_or(Error::NotFound("no such deploy"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_as_bearer() {
+        assert_eq!(bearer_token(Header::Once("Bearer token")), Some("token"));
+        assert_eq!(bearer_token(Header::Once("bearer token")), Some("token"));
+        for none in [
+            Header::Absent,
+            Header::Unusable,
+            Header::Once("token"),
+            Header::Once("Bearer"),
+            Header::Once("Bearer  "),
+            Header::Once("Basic token"),
+        ] {
+            assert_eq!(bearer_token(none), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn malformed_and_invalid_are_different() {
+        assert!(matches!(parse::<Vec<u8>>(b"["), Err(Error::MalformedJson)));
+        assert!(matches!(parse::<Vec<u8>>(b"[1] x"), Err(Error::MalformedJson)));
+        let Err(Error::Invalid(message)) = parse::<Vec<u8>>(b"[300]") else { panic!("is invalid") };
+        assert!(!message.contains("line"), "{message}");
+    }
+}

@@ -1,0 +1,225 @@
+//! Secrets at rest: XChaCha20-Poly1305 under a sub-key of each purpose. The key's id comes first, so that keys can be
+//! rotated; the row and column are the associated data, so that a sealed value moved elsewhere does not open.
+
+use std::{fmt, str::FromStr};
+
+use chacha20poly1305::{
+    XChaCha20Poly1305, XNonce,
+    aead::{Aead as _, KeyInit as _, Payload},
+};
+use hkdf::Hkdf;
+use sha2::Sha256;
+use uuid::Uuid;
+
+const NONCE_BYTES: usize = 24;
+
+/// What a secret is for: the column of `app_git_sources` that holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The secret that deliveries are signed with, or carry.
+    WebhookSecret,
+    /// GitLab's signing token.
+    SigningToken,
+}
+
+impl Purpose {
+    fn column(self) -> &'static str {
+        match self {
+            Self::WebhookSecret => "webhook_secret",
+            Self::SigningToken => "signing_token",
+        }
+    }
+
+    fn associated_data(self, app: Uuid) -> Vec<u8> {
+        [app.as_bytes(), self.column().as_bytes()].concat()
+    }
+}
+
+/// The keys that are in use: the first seals, all open.
+pub(crate) struct Keyring {
+    keys: Vec<Key>,
+}
+
+struct Key {
+    id: u8,
+    webhook_secrets: XChaCha20Poly1305,
+    signing_tokens: XChaCha20Poly1305,
+}
+
+/// Text that is not a list of keys.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "keys are `id:64hex[,id:64hex…]` with different ids from 1 to 255, \
+     for instance `1:` and the output of `openssl rand -hex 32`"
+)]
+pub(crate) struct InvalidKeys;
+
+/// A sealed value that cannot be opened, or a value that cannot be sealed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Too short to be one.
+    #[error("a sealed secret is damaged")]
+    Damaged,
+    /// Sealed with a key that is not among ours.
+    #[error("a secret is sealed with key {0}, which is not in SECRETS_KEYS")]
+    UnknownKey(u8),
+    /// Wrong key, other row or column, or changed bytes.
+    #[error("a sealed secret does not open")]
+    Rejected,
+    /// The cipher refused.
+    #[error("a secret could not be sealed")]
+    NotSealed,
+}
+
+impl FromStr for Keyring {
+    type Err = InvalidKeys;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeys> {
+        let keys = text.trim().split(',').map(Key::parse).collect::<Result<Vec<_>, _>>()?;
+        let is_repeated = |key: &Key| keys.iter().filter(|other| other.id == key.id).count() > 1;
+        if keys.iter().any(is_repeated) { Err(InvalidKeys) } else { Ok(Self { keys }) }
+    }
+}
+
+impl Key {
+    fn parse(text: &str) -> Result<Self, InvalidKeys> {
+        let (id, key) = text.trim().split_once(':').ok_or(InvalidKeys)?;
+        let id = id.parse().ok().filter(|id| *id != 0).ok_or(InvalidKeys)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(key, &mut bytes).map_err(|_| InvalidKeys)?;
+        Ok(Self {
+            id,
+            webhook_secrets: cipher(&bytes, Purpose::WebhookSecret)?,
+            signing_tokens: cipher(&bytes, Purpose::SigningToken)?,
+        })
+    }
+
+    fn cipher(&self, purpose: Purpose) -> &XChaCha20Poly1305 {
+        match purpose {
+            Purpose::WebhookSecret => &self.webhook_secrets,
+            Purpose::SigningToken => &self.signing_tokens,
+        }
+    }
+}
+
+/// A sub-key for each purpose: what is learnt about one helps with no other.
+fn cipher(key: &[u8; 32], purpose: Purpose) -> Result<XChaCha20Poly1305, InvalidKeys> {
+    let info = format!("paas sealed {} v1", purpose.column());
+    let mut sub_key = [0; 32];
+    Hkdf::<Sha256>::new(None, key)
+        .expand(info.as_bytes(), &mut sub_key)
+        .map_err(|_| InvalidKeys)?;
+    Ok(XChaCha20Poly1305::new(&sub_key.into()))
+}
+
+impl Keyring {
+    /// Seals a secret of an app: key id, nonce, ciphertext.
+    pub(crate) fn seal(
+        &self,
+        purpose: Purpose,
+        app: Uuid,
+        secret: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let key = self.keys.first().ok_or(Error::NotSealed)?;
+        let nonce: [u8; NONCE_BYTES] = rand::random();
+        let aad = purpose.associated_data(app);
+        let ciphertext = key
+            .cipher(purpose)
+            .encrypt(&XNonce::from(nonce), Payload { msg: secret, aad: &aad })
+            .map_err(|_| Error::NotSealed)?;
+        Ok([&[key.id], nonce.as_slice(), &ciphertext].concat())
+    }
+
+    /// Opens what [`Keyring::seal`] made for the same app and purpose.
+    pub(crate) fn open(
+        &self,
+        purpose: Purpose,
+        app: Uuid,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let (&id, rest) = sealed.split_first().ok_or(Error::Damaged)?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(Error::Damaged)?;
+        let key = self.keys.iter().find(|key| key.id == id).ok_or(Error::UnknownKey(id))?;
+        let aad = purpose.associated_data(app);
+        key.cipher(purpose)
+            .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: &aad })
+            .map_err(|_| Error::Rejected)
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(|key| key.id)).finish()
+    }
+}
+
+/// A new 256-bit webhook secret, in hex.
+pub(crate) fn generate() -> String {
+    hex::encode(rand::random::<[u8; 32]>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: Uuid = Uuid::from_u128(1);
+
+    fn ring(keys: &[(u8, &str)]) -> Keyring {
+        let keys: Vec<_> =
+            keys.iter().map(|(id, key)| format!("{id}:{}", key.repeat(32))).collect();
+        keys.join(",").parse().unwrap()
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_again() {
+        let ring = ring(&[(1, "0a")]);
+        let sealed = ring.seal(Purpose::WebhookSecret, APP, b"secret").unwrap();
+        assert_eq!(ring.open(Purpose::WebhookSecret, APP, &sealed).unwrap(), b"secret");
+        assert!(!sealed.windows(6).any(|bytes| bytes == b"secret"));
+        assert_ne!(
+            sealed,
+            ring.seal(Purpose::WebhookSecret, APP, b"secret").unwrap(),
+            "a new nonce"
+        );
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_only_where_it_belongs() {
+        let ring = ring(&[(1, "0a")]);
+        let sealed = ring.seal(Purpose::WebhookSecret, APP, b"secret").unwrap();
+        assert!(ring.open(Purpose::WebhookSecret, Uuid::from_u128(2), &sealed).is_err());
+        assert!(ring.open(Purpose::SigningToken, APP, &sealed).is_err());
+    }
+
+    #[test]
+    fn every_changed_byte_is_noticed() {
+        let ring = ring(&[(1, "0a")]);
+        let sealed = ring.seal(Purpose::WebhookSecret, APP, b"secret").unwrap();
+        for position in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[position] ^= 1;
+            assert!(ring.open(Purpose::WebhookSecret, APP, &changed).is_err(), "byte {position}");
+        }
+        assert!(ring.open(Purpose::WebhookSecret, APP, &sealed[..20]).is_err());
+        assert!(ring.open(Purpose::WebhookSecret, APP, b"").is_err());
+    }
+
+    #[test]
+    fn an_older_key_opens_after_a_rotation() {
+        let sealed = ring(&[(1, "0a")]).seal(Purpose::WebhookSecret, APP, b"secret").unwrap();
+        let rotated = ring(&[(2, "0b"), (1, "0a")]);
+        assert_eq!(rotated.open(Purpose::WebhookSecret, APP, &sealed).unwrap(), b"secret");
+        assert_eq!(rotated.seal(Purpose::WebhookSecret, APP, b"secret").unwrap()[0], 2);
+        assert!(ring(&[(2, "0b")]).open(Purpose::WebhookSecret, APP, &sealed).is_err());
+    }
+
+    #[test]
+    fn there_is_no_keyring_without_a_good_key() {
+        let key = "0a".repeat(32);
+        for bad in ["", ",", "1:", "1:0a", &key, &format!("0:{key}"), &format!("256:{key}")] {
+            assert!(bad.parse::<Keyring>().is_err(), "{bad:?}");
+        }
+        assert!(format!("1:{key},1:{key}").parse::<Keyring>().is_err(), "an id twice");
+        assert!(!format!("{:?}", ring(&[(1, "0a")])).contains("0a0a"));
+    }
+}

@@ -1,0 +1,86 @@
+//! Postgres: the only place with SQL. Every piece of work has one deadline, from waiting for a connection to the last
+//! row, and a connection that missed it is thrown away.
+
+mod apps;
+mod connect;
+mod lookup;
+mod sources;
+
+use std::time::Duration;
+
+use deadpool_postgres::{Client, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::{runtime::Handle, time::Instant};
+use uuid::Uuid;
+
+pub(crate) use apps::App;
+pub(crate) use lookup::{Earlier, Source};
+pub(crate) use sources::{GitSource, NewSource};
+
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// The pool of connections.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pool: Pool,
+}
+
+/// The database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No answer in time: whether a write happened is not known.
+    #[error("the database did not answer within {} s", DEADLINE.as_secs())]
+    OutOfTime,
+    /// No connection to be had.
+    #[error("no connection to the database")]
+    Pool(#[from] deadpool_postgres::PoolError),
+    /// The query failed.
+    #[error("a query failed")]
+    Query(#[from] tokio_postgres::Error),
+}
+
+impl Store {
+    /// Makes the pool; nothing is connected yet. Connections live on the given runtime: one opened by an HTTP worker
+    /// would stand still whenever that worker is busy.
+    pub(crate) fn new(url: &SecretString, size: u16, runtime: Handle) -> anyhow::Result<Self> {
+        let mut config: tokio_postgres::Config = url
+            .expose_secret()
+            .parse()
+            .map_err(|_| anyhow::anyhow!("DATABASE_URL is not a Postgres URL"))?;
+        config.connect_timeout(DEADLINE).application_name("ingress-svc");
+        let manager = Manager::from_connect(
+            config,
+            connect::OnRuntime(runtime),
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(size.into())
+            .wait_timeout(Some(DEADLINE))
+            .create_timeout(Some(DEADLINE))
+            .recycle_timeout(Some(DEADLINE))
+            .runtime(Runtime::Tokio1)
+            .build()?;
+        Ok(Self { pool })
+    }
+
+    /// Whether the database answers and has the schema that this version knows.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        self.source_of_delivery(Uuid::nil(), "github", None).await.map(drop)
+    }
+
+    async fn with_client<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Error> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut client = tokio::time::timeout_at(deadline, self.pool.get())
+            .await
+            .map_err(|_| Error::OutOfTime)??;
+        let Ok(result) = tokio::time::timeout_at(deadline, work(&mut client)).await else {
+            // An answer may still come: the next borrower must not wait behind it.
+            drop(Object::take(client));
+            return Err(Error::OutOfTime);
+        };
+        Ok(result?)
+    }
+}

@@ -1,0 +1,131 @@
+//! The one read of a delivery: the app's source row, whether anything is underway, and what became of this push before.
+
+use paas_proto::{events::Place, ids::Identity};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{Error, Store};
+
+/// The third parameter is null when a push's identity is not known yet.
+const SOURCE: &str = "
+    select s.repo_full_name, s.repo_id, s.clone_url, s.branch,
+           s.auto_deploy_enabled and s.auto_deploy_paused_by is null as auto_deploy,
+           s.webhook_secret, s.signing_token, s.signing_required, s.last_deploy_sha,
+           exists (select from deploys d
+                   where d.app_id = s.app_id
+                     and d.state in ('requested', 'building', 'built', 'rolling_out', 'rolling_back')) as underway,
+           p.attempt, p.failed, p.place_epoch, p.place
+    from app_git_sources s
+    left join lateral (
+        select latest.attempt, first.place_epoch, first.place,
+               latest.state in ('failed', 'cancelled')
+                   or latest.state = 'duplicate' and coalesce(other.state in ('failed', 'cancelled'), false) as failed
+        from deploys latest
+        join deploys first
+             on first.app_id = latest.app_id and first.identity = latest.identity and first.attempt = 0
+        left join deploys other on other.deploy_id = latest.other_id
+        where latest.app_id = s.app_id and latest.identity = $3
+        order by latest.attempt desc
+        limit 1) p on true
+    where s.app_id = $1 and s.provider = $2";
+
+const LEARN_REPO_ID: &str = "
+    update app_git_sources set repo_id = $3, updated_at = now()
+    where app_id = $1 and repo_id is null and lower(repo_full_name) = lower($2)";
+
+/// What an app follows, as it stood when the delivery came.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) repo_full_name: String,
+    pub(crate) repo_id: Option<i64>,
+    pub(crate) clone_url: String,
+    pub(crate) branch: String,
+    /// Enabled, and not paused by a rollback.
+    pub(crate) auto_deploy: bool,
+    pub(crate) last_deploy_sha: Option<String>,
+    /// Whether any deploy of the app has not ended.
+    pub(crate) underway: bool,
+    /// Sealed.
+    pub(crate) webhook_secret: Vec<u8>,
+    /// Sealed.
+    pub(crate) signing_token: Option<Vec<u8>>,
+    pub(crate) signing_required: bool,
+    /// The same push, when it was taken in before.
+    pub(crate) earlier: Option<Earlier>,
+}
+
+/// The latest attempt at a push that was taken in before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Earlier {
+    /// Its number.
+    pub(crate) attempt: u32,
+    /// Whether it failed or was cancelled, so that a redelivery is a person asking again.
+    pub(crate) failed: bool,
+    /// Where the first attempt stands in the order.
+    pub(crate) place: Option<Place>,
+}
+
+impl Store {
+    /// An app's source of this provider, and what became of the push if its identity is known.
+    pub(crate) async fn source_of_delivery(
+        &self,
+        app: Uuid,
+        provider: &str,
+        identity: Option<&Identity>,
+    ) -> Result<Option<Source>, Error> {
+        let identity = identity.map(Identity::as_str);
+        self.with_client(async |client| {
+            let statement = client.prepare_cached(SOURCE).await?;
+            let row = client.query_opt(&statement, &[&app, &provider, &identity]).await?;
+            row.as_ref().map(source).transpose()
+        })
+        .await
+    }
+
+    /// Keeps the provider's id of the linked repository, unless one is known.
+    pub(crate) async fn learn_repo_id(&self, app: Uuid, repo: &str, id: i64) -> Result<(), Error> {
+        self.with_client(async |client| {
+            let statement = client.prepare_cached(LEARN_REPO_ID).await?;
+            client.execute(&statement, &[&app, &repo, &id]).await.map(drop)
+        })
+        .await
+    }
+
+    /// The app of a deploy.
+    pub(crate) async fn app_of_deploy(&self, deploy: Uuid) -> Result<Option<Uuid>, Error> {
+        self.with_client(async |client| {
+            let statement =
+                client.prepare_cached("select app_id from deploys where deploy_id = $1").await?;
+            let row = client.query_opt(&statement, &[&deploy]).await?;
+            row.map(|row| row.try_get("app_id")).transpose()
+        })
+        .await
+    }
+}
+
+fn source(row: &Row) -> Result<Source, tokio_postgres::Error> {
+    Ok(Source {
+        repo_full_name: row.try_get("repo_full_name")?,
+        repo_id: row.try_get("repo_id")?,
+        clone_url: row.try_get("clone_url")?,
+        branch: row.try_get("branch")?,
+        auto_deploy: row.try_get("auto_deploy")?,
+        last_deploy_sha: row.try_get("last_deploy_sha")?,
+        underway: row.try_get("underway")?,
+        webhook_secret: row.try_get("webhook_secret")?,
+        signing_token: row.try_get("signing_token")?,
+        signing_required: row.try_get("signing_required")?,
+        earlier: earlier(row)?,
+    })
+}
+
+fn earlier(row: &Row) -> Result<Option<Earlier>, tokio_postgres::Error> {
+    let Some(attempt) = row.try_get::<_, Option<i32>>("attempt")? else { return Ok(None) };
+    let epoch = row.try_get::<_, Option<i64>>("place_epoch")?.and_then(|n| u64::try_from(n).ok());
+    let sequence = row.try_get::<_, Option<i64>>("place")?.and_then(|n| u64::try_from(n).ok());
+    Ok(Some(Earlier {
+        attempt: u32::try_from(attempt).unwrap_or_default(),
+        failed: row.try_get("failed")?,
+        place: epoch.zip(sequence).map(|(epoch, sequence)| Place { epoch, sequence }),
+    }))
+}
