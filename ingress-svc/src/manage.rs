@@ -25,7 +25,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Lets a request pass that carries the token.
 pub(crate) async fn require_token(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
     let ingress = request.app_data::<web::Data<Ingress>>();
     let token = bearer_token(Header::read(request.headers(), AUTHORIZATION.as_str()));
