@@ -76,10 +76,23 @@ pub fn deploy_id(app: Uuid, identity: &Identity, attempt: u32) -> Uuid {
     Uuid::new_v5(&DEPLOYS, &name)
 }
 
-/// The deploy that a person's request means; `request` is theirs, so that repeating it changes nothing.
+/// What a person asks for that makes a deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Build and deploy once more.
+    Redeploy,
+    /// Put an earlier release live.
+    RollBack,
+}
+
+/// The deploy that a person's request means; `id` is theirs, so that repeating it changes nothing.
 #[must_use]
-pub fn manual_deploy_id(app: Uuid, request: &str) -> Uuid {
-    deploy_id(app, &Identity::hash(&[b"manual", request.as_bytes()]), 0)
+pub fn requested_deploy_id(app: Uuid, request: Request, id: &str) -> Uuid {
+    let kind: &[u8] = match request {
+        Request::Redeploy => b"redeploy",
+        Request::RollBack => b"roll back",
+    };
+    deploy_id(app, &Identity::hash(&[kind, id.as_bytes()]), 0)
 }
 
 /// Name of a deploy's PipelineRun: unique for each attempt, and the same however often it is tried.
@@ -93,7 +106,7 @@ pub fn run_name(deploy: Uuid) -> String {
 /// The inverse of [`run_name`].
 #[must_use]
 pub fn deploy_of_run(name: &str) -> Option<Uuid> {
-    Uuid::try_parse(name.strip_prefix("deploy-")?).ok()
+    Uuid::try_parse(name.strip_prefix("deploy-")?).ok().filter(|deploy| run_name(*deploy) == name)
 }
 
 /// `Nats-Msg-Id` of the public copy of an event.
@@ -132,7 +145,10 @@ mod tests {
     #[test]
     fn deploy_ids_never_change_between_versions() {
         let identity = Identity::of_signed_body(Provider::Github, b"body");
-        assert_eq!(deploy_id(APP, &identity, 0).to_string(), "df178639-9e44-5484-abf8-7d5b98084685");
+        assert_eq!(
+            deploy_id(APP, &identity, 0).to_string(),
+            "df178639-9e44-5484-abf8-7d5b98084685"
+        );
     }
 
     #[test]
@@ -141,5 +157,12 @@ mod tests {
         assert_eq!(deploy_of_run(&run_name(deploy)), Some(deploy));
         assert!(run_name(deploy).len() <= 63, "a Kubernetes name");
         assert_eq!(deploy_of_run("somebody-elses"), None);
+        assert_eq!(deploy_of_run(&run_name(deploy).to_uppercase()), None);
+    }
+
+    #[test]
+    fn a_redeploy_and_a_rollback_with_one_request_id_are_two_deploys() {
+        let id = |request| requested_deploy_id(APP, request, "key");
+        assert_ne!(id(Request::Redeploy), id(Request::RollBack));
     }
 }

@@ -80,7 +80,7 @@ pub mod deploys {
         /// The inverse of [`DeployState::name`].
         #[must_use]
         pub fn from_name(name: &str) -> Option<Self> {
-            (1..=10).filter_map(|n| Self::try_from(n).ok()).find(|state| state.name() == name)
+            (1..).map_while(|number| Self::try_from(number).ok()).find(|state| state.name() == name)
         }
 
         /// Whether a deploy in this state will never change again.
@@ -107,4 +107,19 @@ pub mod cluster {
         tonic::include_proto!("paas.cluster.v1");
     }
     pub use generated::*;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{deploys::DeployState, events::Provider};
+
+    #[test]
+    fn names_lead_back_to_what_they_name() {
+        let states = (1..).map_while(|number| DeployState::try_from(number).ok());
+        for state in states {
+            assert_eq!(DeployState::from_name(state.name()), Some(state));
+        }
+        assert_eq!(Provider::from_name("gitlab"), Some(Provider::Gitlab));
+        assert_eq!(Provider::from_name("unspecified"), None);
+    }
 }

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use crate::events::Provider;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 /// GitHub lets a delivery be sent again for three days.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+const DUPLICATE_WINDOW: Duration = Duration::from_hours(72);
 /// A normalised push, with its bounded list of paths, stays well below.
 const MAX_MESSAGE_BYTES: i32 = 256 * 1024;
 /// One noisy app fills its own share, never the stream.
@@ -134,7 +134,7 @@ impl Prefix {
             max_messages_per_subject: MAX_PUSHES_PER_APP,
             discard: DiscardPolicy::New,
             discard_new_per_subject: true,
-            duplicate_window: Duration::from_secs(120),
+            duplicate_window: Duration::from_mins(2),
             ..base(limits)
         };
         // The copy for watchers: Postgres has the truth, so the oldest goes when it is full and the relay never stalls.
