@@ -1,0 +1,147 @@
+//! Merging: JSON merge patch, and the merge by list keys of strategic merge patch and server-side apply.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    fields::{ListType, Path, is_atomic_map, item_segment, list_type},
+    kinds::Kind,
+};
+
+/// Merges `patch` into `target` as RFC 7386 says: null removes, lists are replaced.
+pub(crate) fn json_merge(target: &mut Value, patch: &Value) {
+    let Some(changes) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    let map = as_map(target);
+    for (name, change) in changes {
+        if change.is_null() {
+            map.remove(name);
+        } else {
+            json_merge(map.entry(name.clone()).or_insert(Value::Null), change);
+        }
+    }
+}
+
+/// Merges `patch` into `target`, items of keyed lists by their keys.
+pub(crate) fn keyed_merge(kind: &Kind, target: &mut Value, patch: &Value) {
+    Merge { kind, path: Path::new() }.value(target, patch);
+}
+
+struct Merge<'a> {
+    kind: &'a Kind,
+    path: Path,
+}
+
+impl Merge<'_> {
+    fn value(&mut self, target: &mut Value, patch: &Value) {
+        match patch {
+            Value::Object(changes) if !is_atomic_map(self.kind, &self.path) => {
+                self.map(as_map(target), changes);
+            }
+            Value::Array(items) => match list_type(self.kind, &self.path) {
+                ListType::Atomic => *target = patch.clone(),
+                ListType::Set => {
+                    let list = as_list(target);
+                    items.iter().for_each(|item| {
+                        if !list.contains(item) {
+                            list.push(item.clone());
+                        }
+                    });
+                }
+                ListType::Keyed(keys) => self.items(as_list(target), items, keys),
+            },
+            _ => *target = patch.clone(),
+        }
+    }
+
+    fn map(&mut self, target: &mut Map<String, Value>, changes: &Map<String, Value>) {
+        for (name, change) in changes {
+            if change.is_null() {
+                target.remove(name);
+                continue;
+            }
+            self.path.push(format!("f:{name}"));
+            self.value(target.entry(name.clone()).or_insert(Value::Null), change);
+            self.path.pop();
+        }
+    }
+
+    fn items(&mut self, list: &mut Vec<Value>, items: &[Value], keys: &[&str]) {
+        for item in items {
+            let segment = item_segment(keys, item);
+            let at = list.iter().position(|old| item_segment(keys, old) == segment);
+            self.path.push(segment);
+            match at.and_then(|at| list.get_mut(at)) {
+                Some(old) => self.value(old, item),
+                None => list.push(item.clone()),
+            }
+            self.path.pop();
+        }
+    }
+}
+
+/// Removes the field at a path; gives the parent's path when that is left empty.
+pub(crate) fn remove(kind: &Kind, object: &mut Value, path: &Path) -> Option<Path> {
+    let (last, parents) = path.split_last()?;
+    let mut node = object;
+    for (depth, segment) in parents.iter().enumerate() {
+        node = step(kind, node, &path[..depth], segment)?;
+    }
+    match node {
+        Value::Object(map) => {
+            map.remove(last.strip_prefix("f:")?);
+            map.is_empty().then(|| parents.to_vec())
+        }
+        Value::Array(list) => {
+            let at = position(kind, list, parents, last)?;
+            list.remove(at);
+            list.is_empty().then(|| parents.to_vec())
+        }
+        _ => None,
+    }
+}
+
+fn step<'a>(
+    kind: &Kind,
+    node: &'a mut Value,
+    path: &[String],
+    segment: &str,
+) -> Option<&'a mut Value> {
+    match node {
+        Value::Object(map) => map.get_mut(segment.strip_prefix("f:")?),
+        Value::Array(list) => {
+            let at = position(kind, list, path, segment)?;
+            list.get_mut(at)
+        }
+        _ => None,
+    }
+}
+
+fn position(kind: &Kind, list: &[Value], path: &[String], segment: &str) -> Option<usize> {
+    match list_type(kind, path) {
+        ListType::Keyed(keys) => list.iter().position(|item| item_segment(keys, item) == segment),
+        ListType::Set => list.iter().position(|item| format!("v:{item}") == segment),
+        ListType::Atomic => None,
+    }
+}
+
+fn as_map(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    match value {
+        Value::Object(map) => map,
+        _ => unreachable!("made an object above"),
+    }
+}
+
+fn as_list(value: &mut Value) -> &mut Vec<Value> {
+    if !value.is_array() {
+        *value = Value::Array(Vec::new());
+    }
+    match value {
+        Value::Array(list) => list,
+        _ => unreachable!("made a list above"),
+    }
+}

@@ -1,0 +1,308 @@
+//! Tekton's controller: what a PipelineRun's next version is, after the sequences of fields that were recorded.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{clock, duration, switches::Outcome};
+
+mod tasks;
+
+use tasks::Pipeline;
+
+/// How a build is to go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Build {
+    pub(crate) outcome: Outcome,
+    pub(crate) takes: Duration,
+    pub(crate) has_digest: bool,
+}
+
+/// The next version of a run.
+#[derive(Debug)]
+pub(crate) struct Next {
+    pub(crate) after: Duration,
+    pub(crate) run: Value,
+    pub(crate) progress: Progress,
+    /// Set when the run ends with this.
+    pub(crate) ends: Option<End>,
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) succeeded: bool,
+    /// Whether the pipeline's `finally` tasks ran.
+    pub(crate) finally_ran: bool,
+}
+
+/// What the controller remembers of a run: which tasks are still to finish, the first of them running.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Progress {
+    queue: Vec<String>,
+    finished: BTreeSet<String>,
+    failed: u32,
+    skipped: Vec<String>,
+    /// A stop was seen before the last task had finished.
+    stopped: bool,
+}
+
+/// Whether a run has ended, well or badly.
+pub(crate) fn has_ended(run: &Value) -> bool {
+    let conditions = run["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|c| c["type"] == "Succeeded" && c["status"] != "Unknown")
+}
+
+/// The value of one of the run's parameters.
+pub(crate) fn param<'a>(run: &'a Value, name: &str) -> Option<&'a str> {
+    let params = run["spec"]["params"].as_array();
+    let named = params.into_iter().flatten().find(|param| param["name"] == name)?;
+    named["value"].as_str()
+}
+
+/// What comes next for a run, if anything. `pipeline` is the spec of the Pipeline it names, if there is one.
+pub(crate) fn next(
+    run: &Value,
+    progress: Progress,
+    pipeline: Option<&Value>,
+    build: Build,
+) -> Option<Next> {
+    if has_ended(run) {
+        return None;
+    }
+    let name = run["spec"]["pipelineRef"]["name"].as_str();
+    let stop = run["spec"]["status"].as_str().unwrap_or_default();
+    let pipeline = pipeline.or(run["spec"].get("pipelineSpec"));
+    let step = Step { run: run.clone(), progress, build };
+    if let Some(name) = name.filter(|_| run["metadata"]["labels"]["tekton.dev/pipeline"].is_null())
+    {
+        return Some(step.labelled(name));
+    }
+    if run["status"]["conditions"].is_array() {
+        return step.running(stop, pipeline.map(Pipeline)?);
+    }
+    match (stop, pipeline.map(Pipeline)) {
+        ("PipelineRunPending", _) => None,
+        ("Cancelled" | "CancelledRunFinally" | "StoppedRunFinally", _) => {
+            Some(step.cancelled(false))
+        }
+        (_, None) => Some(step.without_pipeline(name.unwrap_or_default())),
+        (_, Some(pipeline)) => match pipeline.missing_params(run).as_slice() {
+            [] => Some(step.started(pipeline)),
+            missing => Some(step.without_params(name.unwrap_or_default(), missing)),
+        },
+    }
+}
+
+struct Step {
+    run: Value,
+    progress: Progress,
+    build: Build,
+}
+
+impl Step {
+    /// Bookkeeping takes a twentieth of the build each time.
+    fn soon(&self) -> Duration {
+        self.build.takes / 20
+    }
+
+    fn after(self, after: Duration, ends: Option<End>) -> Next {
+        Next { after, run: self.run, progress: self.progress, ends }
+    }
+
+    fn labelled(mut self, pipeline: &str) -> Next {
+        self.run["metadata"]["labels"]["tekton.dev/pipeline"] = pipeline.into();
+        let soon = self.soon();
+        self.after(soon, None)
+    }
+
+    fn started(mut self, pipeline: Pipeline<'_>) -> Next {
+        let tasks = pipeline.tasks().into_iter().chain(pipeline.finally());
+        self.progress.queue = tasks.map(str::to_owned).collect();
+        self.run["status"] = json!({
+            "startTime": clock::now(),
+            "pipelineSpec": pipeline.resolved(&self.run),
+            "provenance": tasks::provenance(),
+            "childReferences": [],
+        });
+        self.refer_to_running_task();
+        self.report_progress();
+        let soon = self.soon();
+        self.after(soon, None)
+    }
+
+    fn running(mut self, stop: &str, pipeline: Pipeline<'_>) -> Option<Next> {
+        let tasks = self.progress.queue.len() + self.progress.finished.len();
+        let per_task = self.build.takes * 9 / 10 / u32::try_from(tasks.max(1)).unwrap_or(u32::MAX);
+        let is_final =
+            self.progress.queue.first().is_some_and(|t| pipeline.finally().contains(&&**t));
+        let until_timeout = self.until_timeout();
+        if stop == "Cancelled" || (stop == "CancelledRunFinally" && !is_final) {
+            return Some(self.cancelled(stop != "Cancelled"));
+        }
+        let hangs = self.build.outcome == Outcome::Hang && !is_final;
+        if let Some(left) = until_timeout.filter(|left| hangs || *left < per_task) {
+            return Some(self.timed_out(left));
+        }
+        if hangs {
+            return None;
+        }
+        self.finish_task(&pipeline, stop == "StoppedRunFinally", is_final);
+        if !self.progress.queue.is_empty() {
+            self.refer_to_running_task();
+            self.report_progress();
+            return Some(self.after(per_task, None));
+        }
+        Some(self.finished(per_task, &pipeline))
+    }
+
+    /// The running task ends; what follows it depends on how.
+    fn finish_task(&mut self, pipeline: &Pipeline<'_>, stopping: bool, is_final: bool) {
+        let task = self.progress.queue.remove(0);
+        let fails = self.build.outcome == Outcome::Fail && pipeline.failing() == Some(&*task);
+        self.progress.finished.insert(task);
+        self.progress.failed += u32::from(fails);
+        if !fails && (!stopping || is_final) {
+            return;
+        }
+        self.progress.stopped |= !fails;
+        let finally = pipeline.finally();
+        let is_last = |task: &String| finally.contains(&&**task);
+        let (last, skipped) = self.progress.queue.drain(..).partition(is_last);
+        self.progress.queue = last;
+        self.progress.skipped = skipped;
+        let reason =
+            if fails { "PipelineRun was stopping" } else { "PipelineRun was gracefully stopped" };
+        if !self.progress.skipped.is_empty() {
+            let skipped = self.progress.skipped.iter();
+            let skipped: Vec<_> = skipped.map(|n| json!({"name": n, "reason": reason})).collect();
+            self.run["status"]["skippedTasks"] = skipped.into();
+        }
+    }
+
+    fn finished(mut self, after: Duration, pipeline: &Pipeline<'_>) -> Next {
+        let Progress { finished, failed, skipped, stopped, .. } = &self.progress;
+        let counts = format!(
+            "Tasks Completed: {} (Failed: {failed}, Cancelled 0), Skipped: {}",
+            finished.len(),
+            skipped.len()
+        );
+        let (status, reason, message) = match (failed, stopped) {
+            (1.., _) => ("False", "Failed", counts),
+            (0, true) => ("False", "Cancelled", self.was("cancelled")),
+            (0, false) => ("True", "Succeeded", counts),
+        };
+        let results = pipeline.results(&self.run, finished);
+        if self.build.has_digest && !results.is_empty() {
+            self.run["status"]["results"] = results.into();
+        }
+        self.end(after, status, reason, &message, true)
+    }
+
+    fn cancelled(self, finally_ran: bool) -> Next {
+        let (soon, message) = (self.soon(), self.was("cancelled"));
+        self.end(soon, "False", "Cancelled", &message, finally_ran)
+    }
+
+    fn timed_out(self, after: Duration) -> Next {
+        let timeout = self.run["spec"]["timeouts"]["pipeline"].as_str().unwrap_or_default();
+        let message =
+            format!("PipelineRun \"{}\" failed to finish within \"{timeout}\"", self.name());
+        self.end(after, "False", "PipelineRunTimeout", &message, false)
+    }
+
+    fn without_pipeline(self, pipeline: &str) -> Next {
+        let (name, namespace) = (self.name(), self.namespace());
+        let message = format!(
+            "Error retrieving pipeline for pipelinerun {namespace}/{name}: error when getting Pipeline for \
+             PipelineRun {name}: tekton client cannot get pipeline {pipeline} from local cluster: \
+             pipelines.tekton.dev \"{pipeline}\" not found"
+        );
+        let soon = self.soon();
+        self.end(soon, "False", "CouldntGetPipeline", &message, false)
+    }
+
+    fn without_params(self, pipeline: &str, missing: &[&str]) -> Next {
+        let (name, namespace) = (self.name(), self.namespace());
+        let message = format!(
+            "[User error] PipelineRun {namespace}/{name} is missing some parameters required by Pipeline \
+             {namespace}/{pipeline}: pipelineRun missing parameters: [{}]",
+            missing.join(" ")
+        );
+        let soon = self.soon();
+        self.end(soon, "False", "ParameterMissing", &message, false)
+    }
+
+    fn end(
+        mut self,
+        after: Duration,
+        status: &str,
+        reason: &str,
+        message: &str,
+        finally_ran: bool,
+    ) -> Next {
+        let now = clock::now();
+        if self.run["status"]["startTime"].is_null() {
+            self.run["status"]["startTime"] = now.clone().into();
+        }
+        self.run["status"]["completionTime"] = now.into();
+        self.condition(status, reason, message);
+        self.after(after, Some(End { succeeded: status == "True", finally_ran }))
+    }
+
+    fn refer_to_running_task(&mut self) {
+        let Some(task) = self.progress.queue.first() else { return };
+        let reference = json!({
+            "apiVersion": "tekton.dev/v1",
+            "kind": "TaskRun",
+            "name": format!("{}-{task}", self.name()),
+            "pipelineTaskName": task,
+        });
+        if let Some(references) = self.run["status"]["childReferences"].as_array_mut() {
+            references.push(reference);
+        }
+    }
+
+    fn report_progress(&mut self) {
+        let Progress { queue, finished, failed, skipped, .. } = &self.progress;
+        let message = format!(
+            "Tasks Completed: {} (Failed: {failed}, Cancelled 0), Incomplete: {}, Skipped: {}",
+            finished.len(),
+            queue.len(),
+            skipped.len()
+        );
+        self.condition("Unknown", "Running", &message);
+    }
+
+    fn condition(&mut self, status: &str, reason: &str, message: &str) {
+        self.run["status"]["conditions"] = json!([{
+            "type": "Succeeded", "status": status, "reason": reason, "message": message,
+            "lastTransitionTime": clock::now(),
+        }]);
+    }
+
+    fn until_timeout(&self) -> Option<Duration> {
+        let timeout =
+            self.run["spec"]["timeouts"]["pipeline"].as_str().and_then(duration::parse)?;
+        if timeout.is_zero() {
+            return None;
+        }
+        let started: jiff::Timestamp = self.run["status"]["startTime"].as_str()?.parse().ok()?;
+        let elapsed = jiff::Timestamp::now().duration_since(started);
+        Some(timeout.saturating_sub(Duration::try_from(elapsed).unwrap_or_default()))
+    }
+
+    fn was(&self, what: &str) -> String {
+        format!("PipelineRun \"{}\" was {what}", self.name())
+    }
+
+    fn name(&self) -> &str {
+        self.run["metadata"]["name"].as_str().unwrap_or_default()
+    }
+
+    fn namespace(&self) -> &str {
+        self.run["metadata"]["namespace"].as_str().unwrap_or_default()
+    }
+}

@@ -1,0 +1,341 @@
+//! The API's HTTP surface: reads a request's path and query, asks store, watch or discovery, and writes the answer.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header},
+    web::{self, Bytes, Data, Query},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    discovery,
+    errors::Status,
+    kinds::{self, Kind},
+    lists, pods,
+    selectors::Selector,
+    verbs::{self, Accepted, FieldValidation, PatchFormat},
+    watch,
+    world::World,
+};
+
+/// The query parameters that any request may carry.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Params {
+    field_manager: Option<String>,
+    force: Option<String>,
+    dry_run: Option<String>,
+    field_validation: Option<String>,
+    label_selector: String,
+    field_selector: String,
+    limit: Option<usize>,
+    #[serde(rename = "continue")]
+    from: Option<String>,
+    watch: Option<String>,
+    resource_version: Option<String>,
+    resource_version_match: Option<String>,
+    allow_watch_bookmarks: Option<String>,
+    send_initial_events: Option<String>,
+    timeout_seconds: Option<u64>,
+}
+
+/// What a path is about.
+#[derive(Debug)]
+struct Target {
+    kind: &'static Kind,
+    namespace: String,
+    name: String,
+    subresource: String,
+}
+
+struct Call {
+    world: Arc<World>,
+    target: Target,
+    params: Params,
+    user_agent: String,
+}
+
+/// Every request outside `/standin`.
+pub(crate) async fn handle(
+    request: HttpRequest,
+    params: Query<Params>,
+    body: Bytes,
+    world: Data<World>,
+) -> Result<HttpResponse, Status> {
+    let path = request.path().trim_matches('/');
+    let segments: Vec<_> = path.split('/').collect();
+    if let ["healthz" | "livez" | "readyz"] = segments.as_slice() {
+        return Ok(HttpResponse::Ok().content_type("text/plain").body("ok"));
+    }
+    let (delay, failure) = world.next_request();
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    if let Some(status) = failure {
+        return Err(Status::on_demand(status));
+    }
+    if let Some(answer) = discovery::answer(&segments).filter(|_| request.method() == Method::GET) {
+        return Ok(HttpResponse::Ok().json(answer));
+    }
+    authenticate(&request, &world.options.token)?;
+    if path == "apis/authorization.k8s.io/v1/selfsubjectaccessreviews" {
+        return review(&world, &parse(&body)?);
+    }
+    let user_agent = header_text(&request, &header::USER_AGENT).to_owned();
+    let call = Call {
+        target: Target::parse(&segments).ok_or_else(Status::no_such_resource)?,
+        params: params.into_inner(),
+        world: world.into_inner(),
+        user_agent,
+    };
+    match *request.method() {
+        Method::GET => call.read(),
+        Method::POST => call.write("create", |call| call.create(&parse(&body)?)),
+        Method::PUT => call.write("update", |call| call.update(&parse(&body)?)),
+        Method::PATCH => {
+            let format =
+                patch_format(header_text(&request, &header::CONTENT_TYPE), call.target.kind)?;
+            call.write("patch", |call| call.patch(format, &parse(&body)?))
+        }
+        Method::DELETE => call.delete(&body),
+        _ => Err(Status::method_not_allowed()),
+    }
+}
+
+fn header_text<'a>(request: &'a HttpRequest, name: &header::HeaderName) -> &'a str {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn authenticate(request: &HttpRequest, token: &str) -> Result<(), Status> {
+    let presented = header_text(request, &header::AUTHORIZATION).strip_prefix("Bearer ");
+    if presented == Some(token) { Ok(()) } else { Err(Status::unauthorized()) }
+}
+
+fn parse(body: &Bytes) -> Result<Value, Status> {
+    serde_json::from_slice(body)
+        .map_err(|error| Status::bad_request(format!("error decoding the body: {error}")))
+}
+
+fn patch_format(content_type: &str, kind: &Kind) -> Result<PatchFormat, Status> {
+    match content_type.split(';').next().unwrap_or_default().trim() {
+        "application/merge-patch+json" => Ok(PatchFormat::Merge),
+        "application/apply-patch+yaml" | "application/apply-patch+json" => Ok(PatchFormat::Apply),
+        "application/strategic-merge-patch+json" if !kind.custom => Ok(PatchFormat::Strategic),
+        _ => Err(Status::unsupported_media_type()),
+    }
+}
+
+fn is_true(value: Option<&String>) -> bool {
+    value.is_some_and(|value| value == "1" || value == "true")
+}
+
+impl Target {
+    fn parse(segments: &[&str]) -> Option<Self> {
+        let (group, version, rest) = match segments {
+            ["api", version, rest @ ..] => ("", *version, rest),
+            ["apis", group, version, rest @ ..] => (*group, *version, rest),
+            _ => return None,
+        };
+        let (namespace, rest) = match rest {
+            ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (*namespace, rest),
+            rest => ("", rest),
+        };
+        let (plural, name, subresource) = match rest {
+            [plural] => (*plural, "", ""),
+            [plural, name] => (*plural, *name, ""),
+            [plural, name, subresource] => (*plural, *name, *subresource),
+            _ => return None,
+        };
+        let kind = kinds::find(group, version, plural)?;
+        // A name needs its namespace, and a namespace something that lives in it.
+        if kind.namespaced && namespace.is_empty() && !name.is_empty() {
+            return None;
+        }
+        let [namespace, name, subresource] = [namespace, name, subresource].map(str::to_owned);
+        Some(Self { kind, namespace, name, subresource })
+    }
+}
+
+impl Call {
+    fn permit(&self, verb: &str) -> Result<(), Status> {
+        let Target { kind, namespace, name, .. } = &self.target;
+        let refused = self.world.with(|state| state.switches.refuses(verb, kind.plural, namespace));
+        if refused {
+            return Err(Status::forbidden(&self.world.options.user, verb, kind, namespace, name));
+        }
+        Ok(())
+    }
+
+    fn read(self) -> Result<HttpResponse, Status> {
+        let named = !self.target.name.is_empty();
+        if is_true(self.params.watch.as_ref()) && !named {
+            self.permit("watch")?;
+            return self.watch();
+        }
+        self.permit(if named { "get" } else { "list" })?;
+        match (named, self.target.subresource.as_str()) {
+            (false, _) => self.list(),
+            (true, "log") if self.target.kind == &kinds::POD => {
+                let log = pods::log(&self.pod()?);
+                Ok(HttpResponse::Ok().content_type("text/plain").body(log))
+            }
+            (true, "" | "status") if self.target.kind == &kinds::POD => {
+                Ok(HttpResponse::Ok().json(self.pod()?))
+            }
+            (true, "" | "status") => self.get(),
+            (true, _) => Err(Status::no_such_resource()),
+        }
+    }
+
+    fn get(&self) -> Result<HttpResponse, Status> {
+        let Target { kind, namespace, name, .. } = &self.target;
+        let key = crate::store::Key::new(kind, namespace, name);
+        let object = self.world.with(|state| state.store.get(&key));
+        let object = object.ok_or_else(|| Status::not_found(kind, name))?;
+        Ok(HttpResponse::Ok().json(object.as_ref()))
+    }
+
+    fn pod(&self) -> Result<Value, Status> {
+        let Target { namespace, name, .. } = &self.target;
+        self.world
+            .with(|state| pods::find(&state.store, namespace, name))
+            .ok_or_else(|| Status::not_found(&kinds::POD, name))
+    }
+
+    fn list(&self) -> Result<HttpResponse, Status> {
+        let Target { kind, namespace, .. } = &self.target;
+        let selector = Selector::parse(&self.params.label_selector, &self.params.field_selector)?;
+        let page = lists::Page { limit: self.params.limit, from: self.params.from.as_deref() };
+        let list =
+            self.world.with(|state| lists::list(&state.store, kind, namespace, &selector, page))?;
+        Ok(HttpResponse::Ok().json(list))
+    }
+
+    fn watch(self) -> Result<HttpResponse, Status> {
+        let params = &self.params;
+        let send_initial_events = is_true(params.send_initial_events.as_ref());
+        lists::check_watch_options(send_initial_events, params.resource_version_match.as_deref())?;
+        let version = params.resource_version.as_deref().unwrap_or_default();
+        let version =
+            match version {
+                "" => None,
+                text => Some(text.parse().map_err(|_| {
+                    Status::bad_request(format!("invalid resource version {text:?}"))
+                })?),
+            };
+        let request = watch::Request {
+            selector: Selector::parse(&params.label_selector, &params.field_selector)?,
+            version,
+            bookmarks: is_true(params.allow_watch_bookmarks.as_ref()),
+            send_initial_events,
+            timeout: Duration::from_secs(params.timeout_seconds.unwrap_or(1800)),
+            kind: self.target.kind,
+            namespace: self.target.namespace,
+        };
+        let stream = watch::stream(self.world, request);
+        Ok(HttpResponse::Ok().content_type("application/json").streaming(stream))
+    }
+
+    fn write(
+        self,
+        verb: &str,
+        work: impl FnOnce(&Self) -> Result<Accepted, Status>,
+    ) -> Result<HttpResponse, Status> {
+        let Target { kind, name, subresource, .. } = &self.target;
+        let is_create = verb == "create";
+        if kind == &&kinds::POD || is_create != name.is_empty() || !subresource.is_empty() {
+            return Err(Status::method_not_allowed());
+        }
+        self.permit(verb)?;
+        let accepted = work(&self)?;
+        let mut answer =
+            if accepted.created { HttpResponse::Created() } else { HttpResponse::Ok() };
+        for warning in &accepted.warnings {
+            answer.append_header((header::WARNING, format!("299 - {warning:?}")));
+        }
+        Ok(answer.json(accepted.object.as_ref()))
+    }
+
+    fn create(&self, body: &Value) -> Result<Accepted, Status> {
+        self.world.with(|state| verbs::create(&mut state.store, &self.request(), body))
+    }
+
+    fn update(&self, body: &Value) -> Result<Accepted, Status> {
+        self.world.with(|state| verbs::update(&mut state.store, &self.request(), body))
+    }
+
+    fn patch(&self, format: PatchFormat, body: &Value) -> Result<Accepted, Status> {
+        let mut request = self.request();
+        if format == PatchFormat::Apply {
+            request.manager = self.params.field_manager.clone().unwrap_or_default();
+            let Target { kind, namespace, name, .. } = &self.target;
+            let key = crate::store::Key::new(kind, namespace, name);
+            // An apply that creates needs the right to create.
+            if self.world.with(|state| state.store.get(&key).is_none()) {
+                self.permit("create")?;
+            }
+        }
+        self.world.with(|state| verbs::patch(&mut state.store, &request, format, body))
+    }
+
+    fn delete(self, body: &Bytes) -> Result<HttpResponse, Status> {
+        self.permit("delete")?;
+        let Target { kind, name, .. } = &self.target;
+        if name.is_empty() || kind == &&kinds::POD {
+            return Err(Status::method_not_allowed());
+        }
+        let body = if body.is_empty() { Value::Null } else { parse(body)? };
+        let object =
+            self.world.with(|state| verbs::delete(&mut state.store, &self.request(), &body))?;
+        Ok(HttpResponse::Ok().json(json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+            "details": {
+                "name": name, "group": kind.group, "kind": kind.plural,
+                "uid": object["metadata"]["uid"],
+            },
+        })))
+    }
+
+    fn request(&self) -> verbs::Request {
+        let params = &self.params;
+        // Without a name a client is known by its program's.
+        let agent = self.user_agent.split('/').next().filter(|agent| !agent.is_empty());
+        let manager = params.field_manager.as_deref().or(agent).unwrap_or("unknown");
+        verbs::Request {
+            kind: self.target.kind,
+            namespace: self.target.namespace.clone(),
+            name: self.target.name.clone(),
+            manager: manager.to_owned(),
+            dry_run: params.dry_run.is_some(),
+            force: is_true(params.force.as_ref()),
+            field_validation: match params.field_validation.as_deref() {
+                Some("Strict") => FieldValidation::Strict,
+                Some("Ignore") => FieldValidation::Ignore,
+                _ => FieldValidation::Warn,
+            },
+        }
+    }
+}
+
+/// Answers whether the caller may do what it asks about.
+fn review(world: &World, body: &Value) -> Result<HttpResponse, Status> {
+    let attributes = &body["spec"]["resourceAttributes"];
+    let text = |name: &str| attributes[name].as_str().unwrap_or_default();
+    let refused = world
+        .with(|state| state.switches.refuses(text("verb"), text("resource"), text("namespace")));
+    Ok(HttpResponse::Created().json(json!({
+        "kind": "SelfSubjectAccessReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "metadata": {},
+        "spec": body["spec"],
+        "status": {"allowed": !refused},
+    })))
+}
+
+/// Mounts the API.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    config.default_service(web::to(handle));
+}

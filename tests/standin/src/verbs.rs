@@ -1,0 +1,376 @@
+//! Create, update, patch, apply and delete on the store: what the API server does to an object before it keeps it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    apply, clock, defaults,
+    errors::{Cause, Status},
+    kinds::{self, Kind},
+    managers::{self, Manager},
+    merge, schema,
+    store::{Key, Store, Write},
+    validate,
+};
+
+/// How strictly unknown fields are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldValidation {
+    Ignore,
+    Warn,
+    Strict,
+}
+
+/// A write request, read from its path and query.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) kind: &'static Kind,
+    pub(crate) namespace: String,
+    /// Empty for a create.
+    pub(crate) name: String,
+    pub(crate) manager: String,
+    pub(crate) dry_run: bool,
+    pub(crate) force: bool,
+    pub(crate) field_validation: FieldValidation,
+}
+
+/// The patch formats of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PatchFormat {
+    Merge,
+    Strategic,
+    Apply,
+}
+
+/// An accepted write.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) object: Arc<Value>,
+    pub(crate) created: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Request {
+    fn key(&self) -> Key {
+        Key::new(self.kind, &self.namespace, &self.name)
+    }
+}
+
+/// `POST` of a new object.
+pub(crate) fn create(
+    store: &mut Store,
+    request: &Request,
+    body: &Value,
+) -> Result<Accepted, Status> {
+    let kind = request.kind;
+    let mut object = well_formed(kind, body)?;
+    let unknown = schema::prune(kind, &mut object).map_err(|e| undecodable(kind, &e))?;
+    let warnings = judge(request, unknown, |error| undecodable(kind, error))?;
+    name_it(&mut object)?;
+    settle(kind, &mut object, &request.namespace)?;
+    need_namespace(store, kind, &request.namespace)?;
+    newborn(kind, &mut object);
+    defaults::fill(kind, &mut object);
+    validate::check(kind, None, &object)?;
+    let key = Key::of(kind, &object);
+    if store.get(&key).is_some() {
+        return Err(Status::already_exists(kind, &key.name));
+    }
+    let stated = stated_fields(&object, body);
+    let nothing = json!({"metadata": {}});
+    let mut owned = stated;
+    managers::record_update(
+        kind,
+        &nothing,
+        &mut owned,
+        Manager::updates(&request.manager),
+        &clock::now(),
+    );
+    object["metadata"]["managedFields"] = owned["metadata"]["managedFields"].take();
+    let write = Write { verb: "create", body };
+    Ok(Accepted { object: keep(store, request, object, write), created: true, warnings })
+}
+
+/// `PUT` of a whole object.
+pub(crate) fn update(
+    store: &mut Store,
+    request: &Request,
+    body: &Value,
+) -> Result<Accepted, Status> {
+    let old = existing(store, request)?;
+    let mut object = well_formed(request.kind, body)?;
+    let unknown =
+        schema::prune(request.kind, &mut object).map_err(|e| undecodable(request.kind, &e))?;
+    let warnings = judge(request, unknown, |error| undecodable(request.kind, error))?;
+    replace(store, request, &old, object, Write { verb: "update", body }, warnings)
+}
+
+/// `PATCH` in any format.
+pub(crate) fn patch(
+    store: &mut Store,
+    request: &Request,
+    format: PatchFormat,
+    body: &Value,
+) -> Result<Accepted, Status> {
+    if format == PatchFormat::Apply {
+        return apply(store, request, body);
+    }
+    let old = existing(store, request)?;
+    let mut object = old.as_ref().clone();
+    match format {
+        PatchFormat::Strategic => merge::keyed_merge(request.kind, &mut object, body),
+        PatchFormat::Merge | PatchFormat::Apply => merge::json_merge(&mut object, body),
+    }
+    let mut object = well_formed(request.kind, &object)?;
+    let patched = object.clone();
+    let unknown =
+        schema::prune(request.kind, &mut object).map_err(|e| undecodable(request.kind, &e))?;
+    let warnings = judge(request, unknown, |error| Status::invalid_patch(&patched, error))?;
+    replace(store, request, &old, object, Write { verb: "patch", body }, warnings)
+}
+
+/// `DELETE` of one object; gives its last version.
+pub(crate) fn delete(
+    store: &mut Store,
+    request: &Request,
+    body: &Value,
+) -> Result<Arc<Value>, Status> {
+    let old = existing(store, request)?;
+    if request.dry_run {
+        return Ok(old);
+    }
+    store
+        .delete(&request.key(), Write { verb: "delete", body })
+        .ok_or_else(|| Status::not_found(request.kind, &request.name))
+}
+
+fn apply(store: &mut Store, request: &Request, body: &Value) -> Result<Accepted, Status> {
+    let kind = request.kind;
+    if request.manager.is_empty() {
+        let cause = Cause::required("fieldManager", "is required for apply patch");
+        return Err(Status::invalid_options("PatchOptions", &[cause]));
+    }
+    let mut config = well_formed(kind, body)?;
+    if kind.custom && config["spec"].is_null() {
+        config["spec"] = json!({});
+    }
+    let unknown = schema::prune(kind, &mut config).map_err(|e| untypable(kind, body, &e))?;
+    if let Some(field) = unknown.first() {
+        return Err(untypable(kind, body, &format!(".{field}: field not declared in schema")));
+    }
+    let old = store.get(&request.key());
+    let expected = body["metadata"]["resourceVersion"].as_str();
+    let present = old.as_ref().map(|old| &old["metadata"]["resourceVersion"]);
+    if expected.is_some_and(|expected| present.is_none_or(|present| present != expected)) {
+        return Err(Status::stale(kind, &request.name));
+    }
+    config["metadata"]["name"] = request.name.clone().into();
+    settle(kind, &mut config, &request.namespace)?;
+    let now = clock::now();
+    let mut object =
+        apply::apply(kind, old.as_deref(), &config, &request.manager, request.force, &now)?;
+    kind.stamp(&mut object);
+    let write = Write { verb: "apply", body };
+    if let Some(old) = old {
+        let warnings = Vec::new();
+        return store_changed(store, request, &old, object, write, warnings);
+    }
+    need_namespace(store, kind, &request.namespace)?;
+    let owned = object["metadata"]["managedFields"].take();
+    newborn(kind, &mut object);
+    object["metadata"]["managedFields"] = owned;
+    defaults::fill(kind, &mut object);
+    validate::check(kind, None, &object)?;
+    let object = keep(store, request, object, write);
+    Ok(Accepted { object, created: true, warnings: Vec::new() })
+}
+
+/// The new version of an object as an update gives it, with its manager on record.
+fn replace(
+    store: &mut Store,
+    request: &Request,
+    old: &Value,
+    mut object: Value,
+    write: Write<'_>,
+    warnings: Vec<String>,
+) -> Result<Accepted, Status> {
+    let sent = &object["metadata"]["resourceVersion"];
+    if !sent.is_null() && *sent != old["metadata"]["resourceVersion"] {
+        return Err(Status::stale(request.kind, &request.name));
+    }
+    for name in ["name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion"] {
+        if !old["metadata"][name].is_null() {
+            object["metadata"][name] = old["metadata"][name].clone();
+        }
+    }
+    // A status is written through its own subresource only.
+    if let Some(map) = object.as_object_mut() {
+        map.remove("status");
+        map.extend(old.get("status").map(|status| ("status".to_owned(), status.clone())));
+    }
+    let manager = Manager::updates(&request.manager);
+    managers::record_update(request.kind, old, &mut object, manager, &clock::now());
+    store_changed(store, request, old, object, write, warnings)
+}
+
+/// Fills in, checks and stores a new version, unless nothing has changed.
+fn store_changed(
+    store: &mut Store,
+    request: &Request,
+    old: &Value,
+    mut object: Value,
+    write: Write<'_>,
+    warnings: Vec<String>,
+) -> Result<Accepted, Status> {
+    let kind = request.kind;
+    defaults::fill(kind, &mut object);
+    validate::check(kind, Some(old), &object)?;
+    if kind.generations && object["spec"] != old["spec"] {
+        let generation = old["metadata"]["generation"].as_u64().unwrap_or(0);
+        object["metadata"]["generation"] = (generation + 1).into();
+    }
+    object["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
+    let object =
+        if object == *old { Arc::new(object) } else { keep(store, request, object, write) };
+    Ok(Accepted { object, created: false, warnings })
+}
+
+fn keep(store: &mut Store, request: &Request, object: Value, write: Write<'_>) -> Arc<Value> {
+    if request.dry_run {
+        Arc::new(object)
+    } else {
+        store.put(request.kind, object, None, Some(write))
+    }
+}
+
+fn existing(store: &Store, request: &Request) -> Result<Arc<Value>, Status> {
+    store.get(&request.key()).ok_or_else(|| Status::not_found(request.kind, &request.name))
+}
+
+fn need_namespace(store: &Store, kind: &Kind, namespace: &str) -> Result<(), Status> {
+    let key = Key::new(&kinds::NAMESPACE, "", namespace);
+    if kind.namespaced && store.get(&key).is_none() {
+        return Err(Status::not_found(&kinds::NAMESPACE, namespace));
+    }
+    Ok(())
+}
+
+/// The body as an object of the kind, with metadata.
+fn well_formed(kind: &Kind, body: &Value) -> Result<Value, Status> {
+    let mut object = body.clone();
+    let wanted = [("kind", kind.kind.to_owned()), ("apiVersion", kind.api_version())];
+    for (name, wanted) in wanted {
+        let given = &object[name];
+        if !given.is_null() && *given != wanted {
+            let message =
+                format!("the {name} of the data ({given}) does not match the expected ({wanted})");
+            return Err(Status::bad_request(message));
+        }
+    }
+    if object.is_object() && object["metadata"].is_null() {
+        object["metadata"] = json!({});
+    }
+    if !object["metadata"].is_object() {
+        return Err(Status::bad_request("the body is not an object with metadata"));
+    }
+    kind.stamp(&mut object);
+    Ok(object)
+}
+
+fn name_it(object: &mut Value) -> Result<(), Status> {
+    let metadata = &mut object["metadata"];
+    if metadata["name"].is_string() {
+        return Ok(());
+    }
+    let prefix = metadata["generateName"].as_str().unwrap_or_default();
+    if prefix.is_empty() {
+        return Err(Status::bad_request("name or generateName is required"));
+    }
+    let suffix: String = Uuid::new_v4().simple().to_string().chars().take(5).collect();
+    metadata["name"] = format!("{prefix}{suffix}").into();
+    Ok(())
+}
+
+/// Puts an object into the namespace of its request.
+fn settle(kind: &Kind, object: &mut Value, namespace: &str) -> Result<(), Status> {
+    let given = object["metadata"]["namespace"].as_str().unwrap_or(namespace);
+    if given != namespace {
+        let message =
+            "the namespace of the provided object does not match the namespace sent on the request";
+        return Err(Status::bad_request(message));
+    }
+    if kind.namespaced {
+        object["metadata"]["namespace"] = namespace.into();
+    }
+    Ok(())
+}
+
+fn newborn(kind: &Kind, object: &mut Value) {
+    if let Some(map) = object.as_object_mut() {
+        map.remove("status");
+    }
+    let metadata = &mut object["metadata"];
+    if let Some(map) = metadata.as_object_mut() {
+        map.remove("managedFields");
+        map.remove("resourceVersion");
+    }
+    metadata["uid"] = Uuid::new_v4().to_string().into();
+    metadata["creationTimestamp"] = clock::now().into();
+    if kind.generations {
+        metadata["generation"] = 1.into();
+    }
+}
+
+/// What the client itself stated of a created object: the defaults have no owner.
+fn stated_fields(object: &Value, body: &Value) -> Value {
+    let mut stated = object.clone();
+    keep_stated(&mut stated, body);
+    stated["metadata"] = json!({
+        "labels": object["metadata"]["labels"], "annotations": object["metadata"]["annotations"],
+    });
+    stated
+}
+
+fn keep_stated(value: &mut Value, body: &Value) {
+    if let (Value::Object(map), Value::Object(body)) = (value, body) {
+        map.retain(|name, _| body.contains_key(name));
+        for (name, value) in map {
+            keep_stated(value, &body[name]);
+        }
+    }
+}
+
+fn judge(
+    request: &Request,
+    unknown: Vec<String>,
+    refuse: impl Fn(&str) -> Status,
+) -> Result<Vec<String>, Status> {
+    let texts: Vec<_> = unknown.iter().map(|field| format!("unknown field \"{field}\"")).collect();
+    match request.field_validation {
+        FieldValidation::Strict if !texts.is_empty() => {
+            Err(refuse(&format!("strict decoding error: {}", texts.join(", "))))
+        }
+        FieldValidation::Warn => Ok(texts),
+        FieldValidation::Strict | FieldValidation::Ignore => Ok(Vec::new()),
+    }
+}
+
+fn undecodable(kind: &Kind, error: &str) -> Status {
+    let Kind { version, kind, .. } = kind;
+    Status::bad_request(format!(
+        "{kind} in version \"{version}\" cannot be handled as a {kind}: {error}"
+    ))
+}
+
+fn untypable(kind: &Kind, body: &Value, error: &str) -> Status {
+    let text = |name: &str| body["metadata"][name].as_str().unwrap_or_default().to_owned();
+    Status::internal(format!(
+        "failed to create typed patch object ({}/{}; {}, Kind={}): {error}",
+        text("namespace"),
+        text("name"),
+        kind.api_version(),
+        kind.kind
+    ))
+}
