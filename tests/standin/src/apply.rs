@@ -79,10 +79,10 @@ fn refuse_conflicts(
 fn conflict(owner: &Owner, path: &Path) -> Cause {
     let mut message = format!("conflict with {:?}", owner.manager.name);
     if !owner.manager.subresource.is_empty() {
-        message.push_str(&format!(" with subresource {:?}", owner.manager.subresource));
+        message = format!("{message} with subresource {:?}", owner.manager.subresource);
     }
     if owner.manager.operation == Operation::Update {
-        message.push_str(&format!(" using {} at {}", owner.api_version, owner.time));
+        message = format!("{message} using {} at {}", owner.api_version, owner.time);
     }
     Cause { reason: "FieldManagerConflict", message, field: fields::dotted(path) }
 }

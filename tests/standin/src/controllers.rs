@@ -40,7 +40,7 @@ pub(crate) async fn run(world: Arc<World>, reporter: Reporter) {
         };
         tokio::select! {
             () = timer => {}
-            changed = changes.changed() => if changed.is_err() { return },
+            result = changes.changed() => if result.is_err() { return },
         }
     }
 }

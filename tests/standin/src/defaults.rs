@@ -7,7 +7,7 @@ use crate::{duration, kinds::Kind};
 
 /// Fills in the defaults of an object; safe to repeat.
 pub(crate) fn fill(kind: &Kind, object: &mut Value) {
-    match kind.kind {
+    match kind.name {
         "Deployment" => deployment(object),
         "Service" => service(object),
         "Ingress" => fallback(&mut object["status"], "loadBalancer", json!({})),

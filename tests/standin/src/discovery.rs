@@ -73,7 +73,7 @@ fn resources(group: &str, version: &str) -> Option<Value> {
 
 fn resource(kind: &Kind) -> Value {
     json!({
-        "name": kind.plural, "singularName": kind.kind.to_lowercase(), "namespaced": kind.namespaced,
-        "kind": kind.kind, "verbs": kind.verbs,
+        "name": kind.plural, "singularName": kind.name.to_lowercase(), "namespaced": kind.namespaced,
+        "kind": kind.name, "verbs": kind.verbs,
     })
 }

@@ -105,7 +105,7 @@ impl Status {
         let causes: Vec<_> = causes.iter().map(Cause::to_json).collect();
         let mut status = Self::new(422, "Invalid", message).about(kind, name);
         if let Some(details) = &mut status.details {
-            details["kind"] = kind.kind.into();
+            details["kind"] = kind.name.into();
             details["causes"] = causes.into();
         }
         status

@@ -36,7 +36,7 @@ pub(crate) fn list_type(kind: &Kind, path: &[String]) -> ListType {
         | "volumes"
         | "imagePullSecrets" => ListType::Keyed(&["name"]),
         "ports" if within("containers") => ListType::Keyed(&["containerPort", "protocol"]),
-        "ports" if kind.kind == "Service" => ListType::Keyed(&["port", "protocol"]),
+        "ports" if kind.name == "Service" => ListType::Keyed(&["port", "protocol"]),
         "volumeMounts" => ListType::Keyed(&["mountPath"]),
         "volumeDevices" => ListType::Keyed(&["devicePath"]),
         "conditions" => ListType::Keyed(&["type"]),
@@ -101,19 +101,18 @@ impl Walk<'_> {
     }
 
     fn visit(&mut self, value: &Value, path: Path) {
-        match value {
-            Value::Null => {}
-            Value::Object(map) if !map.is_empty() && !is_atomic_map(self.kind, &path) => {
-                // The structs at the top of built-in types are always there, so nobody adds them.
-                if self.maps && (self.kind.custom || path.len() > 1) {
-                    self.leaves.insert(path.clone(), None);
-                }
-                self.visit_fields(map, &path);
+        let map = value.as_object().filter(|m| !m.is_empty() && !is_atomic_map(self.kind, &path));
+        let items = value.as_array().filter(|items| !items.is_empty());
+        if let Some(map) = map {
+            // The structs at the top of built-in types are always there, so nobody adds them.
+            if self.maps && (self.kind.custom || path.len() > 1) {
+                self.leaves.insert(path.clone(), None);
             }
-            Value::Array(items) if !items.is_empty() => self.visit_list(value, items, path),
-            _ => {
-                self.leaves.insert(path, Some(value.clone()));
-            }
+            self.visit_fields(map, &path);
+        } else if let Some(items) = items {
+            self.visit_list(value, items, path);
+        } else if !value.is_null() {
+            self.leaves.insert(path, Some(value.clone()));
         }
     }
 
@@ -197,18 +196,43 @@ fn collect(node: &Value, path: &mut Path, set: &mut BTreeSet<Path>) {
 
 /// The path as conflict messages write it: `.spec.template.spec.containers[name="web"].image`.
 pub(crate) fn dotted(path: &Path) -> String {
-    let mut text = String::new();
-    for segment in path {
-        if let Some(field) = segment.strip_prefix("f:") {
-            text.push('.');
-            text.push_str(field);
-        } else if let Some(keys) = segment.strip_prefix("k:") {
+    path.iter().map(|segment| dotted_segment(segment)).collect()
+}
+
+fn dotted_segment(segment: &str) -> String {
+    match segment.split_once(':') {
+        Some(("f", field)) => format!(".{field}"),
+        Some(("k", keys)) => {
             let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
-            let pairs: Vec<_> = keys.iter().map(|(k, v)| format!("{k}={v}")).collect();
-            text.push_str(&format!("[{}]", pairs.join(",")));
-        } else if let Some(value) = segment.strip_prefix("v:") {
-            text.push_str(&format!("[={value}]"));
+            let pairs: Vec<_> = keys.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            format!("[{}]", pairs.join(","))
+        }
+        Some((_, value)) => format!("[={value}]"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds;
+
+    #[test]
+    fn fields_v1_is_read_as_it_was_written() {
+        let config = json!({"metadata": {"labels": {"a": "b"}, "finalizers": ["x"]}, "spec": {
+            "replicas": 1, "template": {"spec": {"containers": [
+                {"name": "app", "ports": [{"containerPort": 80}], "env": [{"name": "A", "value": "1"}]},
+            ]}},
+        }});
+        for leaves in [applied(&kinds::DEPLOYMENT, &config), all(&kinds::DEPLOYMENT, &config)] {
+            let set: BTreeSet<Path> = leaves.into_keys().collect();
+            assert_eq!(from_fields_v1(&to_fields_v1(&set)), set);
         }
     }
-    text
+
+    #[test]
+    fn a_path_reads_as_in_a_conflict() {
+        let path = ["f:spec", "f:containers", "k:{\"name\":\"web\"}", "f:image"].map(str::to_owned);
+        assert_eq!(dotted(&path.to_vec()), ".spec.containers[name=\"web\"].image");
+    }
 }

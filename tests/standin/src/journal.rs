@@ -114,7 +114,7 @@ mod tests {
 
         assert_eq!(records.iter().map(|r| r.version).collect::<Vec<_>>(), [1, 2]);
         let audit = std::fs::read_to_string(&path).unwrap();
-        let last = audit.lines().last().map(|line| serde_json::from_str::<audit::Entry>(line));
+        let last = audit.lines().last().map(serde_json::from_str::<audit::Entry>);
         assert_eq!(last.unwrap().unwrap().name, "run-2");
         assert_eq!(audit.lines().count(), 2);
     }

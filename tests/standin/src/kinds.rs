@@ -8,7 +8,7 @@ pub(crate) struct Kind {
     pub(crate) group: &'static str,
     pub(crate) version: &'static str,
     pub(crate) plural: &'static str,
-    pub(crate) kind: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) namespaced: bool,
     /// Defined by a `CustomResourceDefinition`: lists are atomic, unknown fields are pruned, items of a list keep their kind.
     pub(crate) custom: bool,
@@ -22,13 +22,13 @@ const STORED: &[&str] = &["create", "delete", "get", "list", "patch", "update", 
 const READ_ONLY: &[&str] = &["get", "list"];
 const TEKTON: &str = "tekton.dev";
 
-const fn typed(group: &'static str, plural: &'static str, kind: &'static str) -> Kind {
+const fn typed(group: &'static str, plural: &'static str, name: &'static str) -> Kind {
     let (version, namespaced, custom, generations) = ("v1", true, false, false);
-    Kind { group, version, plural, kind, namespaced, custom, generations, verbs: STORED }
+    Kind { group, version, plural, name, namespaced, custom, generations, verbs: STORED }
 }
 
-const fn tekton(plural: &'static str, kind: &'static str) -> Kind {
-    Kind { custom: true, generations: true, ..typed(TEKTON, plural, kind) }
+const fn tekton(plural: &'static str, name: &'static str) -> Kind {
+    Kind { custom: true, generations: true, ..typed(TEKTON, plural, name) }
 }
 
 pub(crate) static NAMESPACE: Kind =
@@ -74,13 +74,13 @@ impl Kind {
 
     /// `Deployment.apps`, as validation names it.
     pub(crate) fn qualified_kind(&self) -> String {
-        qualify(self.kind, self.group)
+        qualify(self.name, self.group)
     }
 
     /// Writes `kind` and `apiVersion` into an object, which clients may leave out.
     pub(crate) fn stamp(&self, object: &mut Value) {
         if let Some(map) = object.as_object_mut() {
-            map.insert("kind".to_owned(), self.kind.into());
+            map.insert("kind".to_owned(), self.name.into());
             map.insert("apiVersion".to_owned(), self.api_version().into());
         }
     }

@@ -46,7 +46,7 @@ pub(crate) fn list(
     }
     let items: Vec<_> = selected.into_iter().map(|object| item(kind, object)).collect();
     Ok(json!({
-        "kind": format!("{}List", kind.kind),
+        "kind": format!("{}List", kind.name),
         "apiVersion": kind.api_version(),
         "metadata": metadata,
         "items": items,

@@ -35,23 +35,17 @@ struct Merge<'a> {
 
 impl Merge<'_> {
     fn value(&mut self, target: &mut Value, patch: &Value) {
-        match patch {
-            Value::Object(changes) if !is_atomic_map(self.kind, &self.path) => {
-                self.map(as_map(target), changes);
-            }
-            Value::Array(items) => match list_type(self.kind, &self.path) {
+        let changes = patch.as_object().filter(|_| !is_atomic_map(self.kind, &self.path));
+        if let Some(changes) = changes {
+            self.map(as_map(target), changes);
+        } else if let Some(items) = patch.as_array() {
+            match list_type(self.kind, &self.path) {
                 ListType::Atomic => *target = patch.clone(),
-                ListType::Set => {
-                    let list = as_list(target);
-                    items.iter().for_each(|item| {
-                        if !list.contains(item) {
-                            list.push(item.clone());
-                        }
-                    });
-                }
+                ListType::Set => add_missing(as_list(target), items),
                 ListType::Keyed(keys) => self.items(as_list(target), items, keys),
-            },
-            _ => *target = patch.clone(),
+            }
+        } else {
+            *target = patch.clone();
         }
     }
 
@@ -81,6 +75,14 @@ impl Merge<'_> {
     }
 }
 
+fn add_missing(list: &mut Vec<Value>, items: &[Value]) {
+    for item in items {
+        if !list.contains(item) {
+            list.push(item.clone());
+        }
+    }
+}
+
 /// Removes the field at a path; gives the parent's path when that is left empty.
 pub(crate) fn remove(kind: &Kind, object: &mut Value, path: &Path) -> Option<Path> {
     let (last, parents) = path.split_last()?;
@@ -88,18 +90,16 @@ pub(crate) fn remove(kind: &Kind, object: &mut Value, path: &Path) -> Option<Pat
     for (depth, segment) in parents.iter().enumerate() {
         node = step(kind, node, &path[..depth], segment)?;
     }
-    match node {
-        Value::Object(map) => {
-            map.remove(last.strip_prefix("f:")?);
-            map.is_empty().then(|| parents.to_vec())
-        }
-        Value::Array(list) => {
-            let at = position(kind, list, parents, last)?;
-            list.remove(at);
-            list.is_empty().then(|| parents.to_vec())
-        }
-        _ => None,
-    }
+    let is_empty = if let Some(list) = node.as_array_mut() {
+        let at = position(kind, list, parents, last)?;
+        list.remove(at);
+        list.is_empty()
+    } else {
+        let map = node.as_object_mut()?;
+        map.remove(last.strip_prefix("f:")?);
+        map.is_empty()
+    };
+    is_empty.then(|| parents.to_vec())
 }
 
 fn step<'a>(
@@ -108,13 +108,9 @@ fn step<'a>(
     path: &[String],
     segment: &str,
 ) -> Option<&'a mut Value> {
-    match node {
-        Value::Object(map) => map.get_mut(segment.strip_prefix("f:")?),
-        Value::Array(list) => {
-            let at = position(kind, list, path, segment)?;
-            list.get_mut(at)
-        }
-        _ => None,
+    match node.as_array().map(|list| position(kind, list, path, segment)) {
+        Some(at) => node.get_mut(at?),
+        None => node.get_mut(segment.strip_prefix("f:")?),
     }
 }
 
@@ -126,22 +122,18 @@ fn position(kind: &Kind, list: &[Value], path: &[String], segment: &str) -> Opti
     }
 }
 
+/// The value as a map; anything else makes way for an empty one.
 fn as_map(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = Value::Object(Map::new());
     }
-    match value {
-        Value::Object(map) => map,
-        _ => unreachable!("made an object above"),
-    }
+    value.as_object_mut().unwrap_or_else(|| unreachable!("made a map above"))
 }
 
+/// The value as a list; anything else makes way for an empty one.
 fn as_list(value: &mut Value) -> &mut Vec<Value> {
     if !value.is_array() {
         *value = Value::Array(Vec::new());
     }
-    match value {
-        Value::Array(list) => list,
-        _ => unreachable!("made a list above"),
-    }
+    value.as_array_mut().unwrap_or_else(|| unreachable!("made a list above"))
 }

@@ -75,34 +75,34 @@ pub(crate) fn next(
     let name = run["spec"]["pipelineRef"]["name"].as_str();
     let stop = run["spec"]["status"].as_str().unwrap_or_default();
     let pipeline = pipeline.or(run["spec"].get("pipelineSpec"));
-    let step = Step { run: run.clone(), progress, build };
+    let controller = Controller { run: run.clone(), progress, build };
     if let Some(name) = name.filter(|_| run["metadata"]["labels"]["tekton.dev/pipeline"].is_null())
     {
-        return Some(step.labelled(name));
+        return Some(controller.labelled(name));
     }
     if run["status"]["conditions"].is_array() {
-        return step.running(stop, pipeline.map(Pipeline)?);
+        return controller.running(stop, pipeline.map(Pipeline)?);
     }
     match (stop, pipeline.map(Pipeline)) {
         ("PipelineRunPending", _) => None,
         ("Cancelled" | "CancelledRunFinally" | "StoppedRunFinally", _) => {
-            Some(step.cancelled(false))
+            Some(controller.cancelled(false))
         }
-        (_, None) => Some(step.without_pipeline(name.unwrap_or_default())),
+        (_, None) => Some(controller.without_pipeline(name.unwrap_or_default())),
         (_, Some(pipeline)) => match pipeline.missing_params(run).as_slice() {
-            [] => Some(step.started(pipeline)),
-            missing => Some(step.without_params(name.unwrap_or_default(), missing)),
+            [] => Some(controller.started(pipeline)),
+            missing => Some(controller.without_params(name.unwrap_or_default(), missing)),
         },
     }
 }
 
-struct Step {
+struct Controller {
     run: Value,
     progress: Progress,
     build: Build,
 }
 
-impl Step {
+impl Controller {
     /// Bookkeeping takes a twentieth of the build each time.
     fn soon(&self) -> Duration {
         self.build.takes / 20
@@ -149,17 +149,17 @@ impl Step {
         if hangs {
             return None;
         }
-        self.finish_task(&pipeline, stop == "StoppedRunFinally", is_final);
+        self.finish_task(pipeline, stop == "StoppedRunFinally", is_final);
         if !self.progress.queue.is_empty() {
             self.refer_to_running_task();
             self.report_progress();
             return Some(self.after(per_task, None));
         }
-        Some(self.finished(per_task, &pipeline))
+        Some(self.finished(per_task, pipeline))
     }
 
     /// The running task ends; what follows it depends on how.
-    fn finish_task(&mut self, pipeline: &Pipeline<'_>, stopping: bool, is_final: bool) {
+    fn finish_task(&mut self, pipeline: Pipeline<'_>, stopping: bool, is_final: bool) {
         let task = self.progress.queue.remove(0);
         let fails = self.build.outcome == Outcome::Fail && pipeline.failing() == Some(&*task);
         self.progress.finished.insert(task);
@@ -182,7 +182,7 @@ impl Step {
         }
     }
 
-    fn finished(mut self, after: Duration, pipeline: &Pipeline<'_>) -> Next {
+    fn finished(mut self, after: Duration, pipeline: Pipeline<'_>) -> Next {
         let Progress { finished, failed, skipped, stopped, .. } = &self.progress;
         let counts = format!(
             "Tasks Completed: {} (Failed: {failed}, Cancelled 0), Skipped: {}",

@@ -82,7 +82,7 @@ pub(crate) async fn handle(
     }
     authenticate(&request, &world.options.token)?;
     if path == "apis/authorization.k8s.io/v1/selfsubjectaccessreviews" {
-        return review(&world, &parse(&body)?);
+        return Ok(review(&world, &parse(&body)?));
     }
     let user_agent = header_text(&request, &header::USER_AGENT).to_owned();
     let call = Call {
@@ -321,18 +321,18 @@ impl Call {
 }
 
 /// Answers whether the caller may do what it asks about.
-fn review(world: &World, body: &Value) -> Result<HttpResponse, Status> {
+fn review(world: &World, body: &Value) -> HttpResponse {
     let attributes = &body["spec"]["resourceAttributes"];
     let text = |name: &str| attributes[name].as_str().unwrap_or_default();
     let refused = world
         .with(|state| state.switches.refuses(text("verb"), text("resource"), text("namespace")));
-    Ok(HttpResponse::Created().json(json!({
+    HttpResponse::Created().json(json!({
         "kind": "SelfSubjectAccessReview",
         "apiVersion": "authorization.k8s.io/v1",
         "metadata": {},
         "spec": body["spec"],
         "status": {"allowed": !refused},
-    })))
+    }))
 }
 
 /// Mounts the API.

@@ -53,7 +53,7 @@ pub(crate) fn prune(kind: &Kind, object: &mut Value) -> Result<Vec<String>, Stri
 }
 
 fn known(kind: &Kind, object: &Value) -> Result<Value, String> {
-    match kind.kind {
+    match kind.name {
         "Deployment" => round_trip::<Deployment>(object),
         "Service" => round_trip::<Service>(object),
         "Ingress" => round_trip::<Ingress>(object),

@@ -93,7 +93,9 @@ impl Store {
         };
         if let Some(path) = audit {
             let (journal, records) = Journal::open(path)?;
-            records.into_iter().for_each(|record| store.replay(record));
+            for record in records {
+                store.replay(record);
+            }
             store.journal = Some(journal);
         }
         Ok(store)

@@ -17,7 +17,7 @@ pub(crate) fn check(kind: &Kind, old: Option<&Value>, new: &Value) -> Result<(),
                       characters, '-' or '.', and must start and end with an alphanumeric character";
         causes.push(Cause::invalid("metadata.name", &new["metadata"]["name"], detail));
     }
-    match kind.kind {
+    match kind.name {
         "Deployment" => deployment(old, &new["spec"], &mut causes),
         "Service" if new["spec"]["ports"].as_array().is_none_or(Vec::is_empty) => {
             causes.push(Cause::required("spec.ports", ""));

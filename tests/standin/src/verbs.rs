@@ -260,7 +260,7 @@ fn need_namespace(store: &Store, kind: &Kind, namespace: &str) -> Result<(), Sta
 /// The body as an object of the kind, with metadata.
 fn well_formed(kind: &Kind, body: &Value) -> Result<Value, Status> {
     let mut object = body.clone();
-    let wanted = [("kind", kind.kind.to_owned()), ("apiVersion", kind.api_version())];
+    let wanted = [("kind", kind.name.to_owned()), ("apiVersion", kind.api_version())];
     for (name, wanted) in wanted {
         let given = &object[name];
         if !given.is_null() && *given != wanted {
@@ -358,9 +358,9 @@ fn judge(
 }
 
 fn undecodable(kind: &Kind, error: &str) -> Status {
-    let Kind { version, kind, .. } = kind;
+    let Kind { version, name, .. } = kind;
     Status::bad_request(format!(
-        "{kind} in version \"{version}\" cannot be handled as a {kind}: {error}"
+        "{name} in version \"{version}\" cannot be handled as a {name}: {error}"
     ))
 }
 
@@ -371,6 +371,6 @@ fn untypable(kind: &Kind, body: &Value, error: &str) -> Status {
         text("namespace"),
         text("name"),
         kind.api_version(),
-        kind.kind
+        kind.name
     ))
 }

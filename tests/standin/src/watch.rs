@@ -143,7 +143,7 @@ impl Watcher {
             object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
         // Built-in types show their zero values.
-        if self.request.kind.kind == "Deployment" {
+        if self.request.kind.name == "Deployment" {
             object["spec"] = json!({
                 "replicas": 0, "selector": null, "strategy": {},
                 "template": {"metadata": {}, "spec": {"containers": null}},
