@@ -1,0 +1,86 @@
+//! The connection to the broker. It never gives up: whoever uses it has deadlines of their own.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_nats::{Client, ConnectOptions, Event, jetstream};
+use paas_proto::streams::{Limits, Prefix};
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// A dead connection is noticed after two of these.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which broker, and how streams are named on it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Settings {
+    /// NATS server; several are separated by commas, a user and password may stand in the URL
+    #[arg(long, env, default_value = "nats://127.0.0.1:4222", hide_env_values = true)]
+    pub nats_url: SecretString,
+    /// Keeps several installations apart on one broker
+    #[arg(long, env, default_value = "")]
+    pub stream_prefix: Prefix,
+}
+
+/// How much the streams may hold: what `migrate` sets up.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct StreamSettings {
+    /// Servers that keep a copy of each stream: 1 in development, 3 in production
+    #[arg(long, env, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub stream_replicas: u8,
+    /// Bytes that PUSHES may hold; a full stream refuses pushes, it never loses one
+    #[arg(long, env, default_value_t = 1 << 30, value_parser = clap::value_parser!(i64).range(1 << 20..))]
+    pub max_pushes_bytes: i64,
+}
+
+impl StreamSettings {
+    /// As the protocol's rules take them.
+    #[must_use]
+    pub fn limits(self) -> Limits {
+        Limits { replicas: self.stream_replicas.into(), max_pushes_bytes: self.max_pushes_bytes }
+    }
+}
+
+/// Connects, and returns at once: the broker may be away when we start.
+pub async fn connect(settings: &Settings, name: &str) -> anyhow::Result<Client> {
+    let servers: Vec<_> = settings.nats_url.expose_secret().split(',').map(str::trim).collect();
+    ConnectOptions::new()
+        .name(name)
+        .retry_on_initial_connect()
+        .ping_interval(PING_INTERVAL)
+        .connection_timeout(TIMEOUT)
+        .request_timeout(Some(TIMEOUT))
+        .event_callback(|event| async move { log(&event) })
+        .connect(servers)
+        .await
+        // The error may quote the URL, which may hold a password.
+        .map_err(|error| anyhow::anyhow!("NATS_URL cannot be used: {}", error.kind()))
+}
+
+/// JetStream on that connection.
+#[must_use]
+pub fn jetstream(client: &Client) -> jetstream::Context {
+    let mut context = jetstream::new(client.clone());
+    context.set_timeout(TIMEOUT);
+    context
+}
+
+/// Whether the broker answers, and has JetStream.
+pub async fn ping(client: &Client) -> anyhow::Result<()> {
+    let answer = jetstream(client).query_account().await;
+    answer.map(|_| ()).context("JetStream does not answer")
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::Connected => tracing::info!("connected to the broker"),
+        Event::Disconnected => tracing::warn!("the connection to the broker is lost; reconnecting"),
+        Event::LameDuckMode => tracing::warn!("the broker is about to shut down"),
+        Event::Draining | Event::Closed => {
+            tracing::debug!(%event, "the connection to the broker ends");
+        }
+        Event::SlowConsumer(_) | Event::ServerError(_) | Event::ClientError(_) => {
+            tracing::warn!(%event, "trouble on the connection to the broker");
+        }
+    }
+}

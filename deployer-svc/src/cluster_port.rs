@@ -1,0 +1,128 @@
+//! The way to a cluster: the generated client of the `Cluster` service, over memory or over the network. The core sees
+//! the same type either way, and only two kinds of failure.
+
+mod connect;
+mod tls;
+
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _};
+use paas_proto::cluster::{
+    Build, GetBuildRequest, PutBackRequest, RollOutRequest, Rollout, StartBuildRequest,
+    StopBuildRequest, WatchRequest, WatchResponse, cluster_client::ClusterClient,
+};
+use tonic::{Code, Request, Status, service::interceptor::InterceptedService, transport::Channel};
+
+pub use connect::{AGENT_MESSAGE_BYTES, Outgoing, Settings, in_process, remote};
+pub use tls::Tls;
+
+/// No single call may take longer; the agent's own deadlines are shorter.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
+
+/// A failed call, told apart by what the runner does next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The request can never work: the deploy fails with this reason.
+    #[error("{0}")]
+    Refused(String),
+    /// It may work later: the network, the API server, or a permission that an admin has yet to give.
+    #[error("{0}")]
+    Transient(String),
+}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        let (code, message) = (status.code(), status.message());
+        if matches!(code, Code::InvalidArgument | Code::FailedPrecondition) {
+            Self::Refused(message.to_owned())
+        } else {
+            Self::Transient(format!("{code}: {message}"))
+        }
+    }
+}
+
+/// A client of a cluster's agent. Cheap to clone; connects by itself, and again.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    client: ClusterClient<InterceptedService<Channel, Outgoing>>,
+}
+
+impl Cluster {
+    fn new(channel: Channel, outgoing: Outgoing) -> Self {
+        let client = ClusterClient::with_interceptor(channel, outgoing);
+        Self { client: client.max_decoding_message_size(AGENT_MESSAGE_BYTES) }
+    }
+
+    /// Creates the PipelineRun, or finds it.
+    pub async fn start_build(&self, message: StartBuildRequest) -> Result<Build, Error> {
+        let answer = self.client.clone().start_build(request(message)).await?;
+        answer.into_inner().build.ok_or_else(incomplete)
+    }
+
+    /// Cancels the PipelineRun.
+    pub async fn stop_build(&self, message: StopBuildRequest) -> Result<Build, Error> {
+        let answer = self.client.clone().stop_build(request(message)).await?;
+        answer.into_inner().build.ok_or_else(incomplete)
+    }
+
+    /// Reads the PipelineRun.
+    pub async fn get_build(&self, message: GetBuildRequest) -> Result<Build, Error> {
+        let answer = self.client.clone().get_build(request(message)).await?;
+        answer.into_inner().build.ok_or_else(incomplete)
+    }
+
+    /// Puts an image on the app's Deployment, and reads how that goes.
+    pub async fn roll_out(&self, message: RollOutRequest) -> Result<Rollout, Error> {
+        let answer = self.client.clone().roll_out(request(message)).await?;
+        answer.into_inner().rollout.ok_or_else(incomplete)
+    }
+
+    /// Puts the last live image back, and reads how that goes.
+    pub async fn put_back(&self, message: PutBackRequest) -> Result<Rollout, Error> {
+        let answer = self.client.clone().put_back(request(message)).await?;
+        answer.into_inner().rollout.ok_or_else(incomplete)
+    }
+
+    /// Hints of what moved, for as long as the stream lasts.
+    pub async fn watch(
+        &self,
+    ) -> Result<impl Stream<Item = Result<WatchResponse, Error>> + use<>, Error> {
+        let answer = self.client.clone().watch(WatchRequest {}).await?;
+        Ok(answer.into_inner().map(|hint| hint.map_err(Error::from)))
+    }
+}
+
+/// The deadline holds on both ends: the client stops waiting, the agent stops working.
+fn request<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(DEADLINE);
+    request
+}
+
+fn incomplete() -> Error {
+    Error::Transient("the cluster agent gave an empty answer".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_never_work_is_refused() {
+        for code in [Code::InvalidArgument, Code::FailedPrecondition] {
+            assert_eq!(Error::from(Status::new(code, "no")), Error::Refused("no".to_owned()));
+        }
+        for code in [
+            Code::Unavailable,
+            Code::DeadlineExceeded,
+            Code::Cancelled,
+            Code::PermissionDenied,
+            Code::Unauthenticated,
+            Code::Unimplemented,
+            Code::Internal,
+            Code::Unknown,
+        ] {
+            assert!(matches!(Error::from(Status::new(code, "")), Error::Transient(_)), "{code}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! How a failure looks to a caller: the one table from our errors to gRPC's codes.
+
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::store::{CommandError, Error, InvalidPageToken};
+
+/// | what happened | code | is trying again any use? |
+/// |---|---|---|
+/// | a rule said no | `FAILED_PRECONDITION` | not before something changes |
+/// | there is no such app | `NOT_FOUND` | no |
+/// | the database cannot answer, or others were faster | `UNAVAILABLE` | yes |
+/// | anything else | `INTERNAL`, told in the log only | no |
+pub(super) fn of_command(error: CommandError) -> Status {
+    match error {
+        CommandError::Rejected(rejection) => Status::failed_precondition(rejection.to_string()),
+        CommandError::Store(error) => of_store(error),
+    }
+}
+
+pub(super) fn of_store(error: Error) -> Status {
+    match error {
+        Error::Transient(_) | Error::Conflict(_) => {
+            tracing::warn!(%error, "a call could not be answered");
+            Status::unavailable("the database cannot answer now; try again")
+        }
+        Error::UnknownApp(app) => no_app(app),
+        Error::LeaseLost(_) | Error::Permanent(_) => {
+            tracing::error!(%error, "a call failed");
+            Status::internal("internal error; see the deployer's log")
+        }
+    }
+}
+
+pub(super) fn no_app(app: Uuid) -> Status {
+    Status::not_found(format!("there is no app {app}"))
+}
+
+pub(super) fn no_deploy(deploy: Uuid) -> Status {
+    Status::not_found(format!("there is no deploy {deploy}"))
+}
+
+pub(super) fn no_page(error: InvalidPageToken) -> Status {
+    Status::invalid_argument(format!("page_token is {error}"))
+}
+
+/// The caller is to ask another replica, or this one when it is back.
+pub(super) fn draining() -> Status {
+    Status::unavailable("this deployer is shutting down; try again")
+}
+
+#[cfg(test)]
+mod tests {
+    use deploy_domain::Rejection;
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_that_says_no_says_why() {
+        let status = of_command(Rejection::NoPush.into());
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(status.message(), Rejection::NoPush.to_string());
+    }
+
+    #[test]
+    fn what_failed_within_stays_within() {
+        let internal = of_store(Error::Permanent("relation \"lines\" does not exist".into()));
+        assert_eq!(internal.code(), Code::Internal);
+        assert!(!internal.message().contains("lines"));
+        let passing = of_store(Error::Transient("password authentication failed".into()));
+        assert_eq!(passing.code(), Code::Unavailable);
+        assert!(!passing.message().contains("password"));
+        assert_eq!(of_store(Error::UnknownApp(Uuid::nil())).code(), Code::NotFound);
+    }
+}
