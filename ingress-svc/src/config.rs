@@ -77,19 +77,12 @@ pub(crate) struct Keys {
 impl Config {
     /// Reads the secret settings; the service does not start without them.
     pub(crate) fn keys(&self) -> anyhow::Result<Keys> {
-        let tekton_token = match &self.tekton_events_token {
-            Some(token) if token.expose_secret().is_empty() => {
-                anyhow::bail!(
-                    "TEKTON_EVENTS_TOKEN is empty: leave it unset to refuse Tekton's events"
-                )
-            }
-            token => token.as_ref().map(|token| TokenHash::of(token.expose_secret().as_bytes())),
-        };
+        let hash = |token: &SecretString| TokenHash::of(token.expose_secret().as_bytes());
         Ok(Keys {
             secrets: self.secrets_keys.expose_secret().parse().context("SECRETS_KEYS")?,
             callback: self.callback_key.expose_secret().parse().context("CALLBACK_KEY")?,
             api_token: self.api_token_sha256.expose_secret().parse().context("API_TOKEN_SHA256")?,
-            tekton_token,
+            tekton_token: given(self.tekton_events_token.as_ref()).map(hash),
         })
     }
 
@@ -102,4 +95,9 @@ impl Config {
     pub(crate) fn app_url(&self, name: &str) -> String {
         format!("https://{name}.{}", self.app_domain)
     }
+}
+
+/// A secret that is set; an empty one is not, lest an empty password open anything.
+pub(crate) fn given(secret: Option<&SecretString>) -> Option<&SecretString> {
+    secret.filter(|secret| !secret.expose_secret().is_empty())
 }

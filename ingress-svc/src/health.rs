@@ -132,7 +132,9 @@ struct JetStreamConfig {
 impl Monitor {
     /// The monitor at this base URL.
     pub(crate) fn new(url: Option<&str>) -> anyhow::Result<Self> {
+        let url = url.filter(|url| !url.is_empty());
         let client = reqwest::Client::builder()
+            .no_proxy()
             .timeout(CHECK_WITHIN)
             // Connections belong to the worker that opened them: none is kept.
             .pool_max_idle_per_host(0)

@@ -64,7 +64,7 @@ impl Ingress {
             publisher: publish::Publisher::connect(&config.nats_url, prefix).await?,
             deployer: deployer::Deployer::new(
                 &config.deployer_url,
-                config.deployer_token.as_ref(),
+                config::given(config.deployer_token.as_ref()),
             )?,
             monitor: health::Monitor::new(config.nats_monitor_url.as_deref())?,
             bodies: receive::Budget::new(config.max_body_bytes_in_flight),

@@ -115,3 +115,54 @@ async fn collect(
     }
     Ok(Body { bytes: bytes.freeze(), _share: share })
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{FromRequest as _, test::TestRequest};
+
+    use super::*;
+
+    const CAP: usize = 8;
+
+    async fn received(request: TestRequest, budget: &Budget) -> Result<Body, Error> {
+        let (request, mut payload) = request.to_http_parts();
+        let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();
+        body(&request, payload, CAP, budget).await
+    }
+
+    #[actix_web::test]
+    async fn a_body_is_received_as_it_was_sent() {
+        let budget = Budget::new(100);
+        let body = received(TestRequest::post().set_payload("12345678"), &budget).await.unwrap();
+        assert_eq!(&*body, b"12345678");
+        let empty = received(TestRequest::post(), &budget).await.unwrap();
+        assert!(empty.is_empty());
+    }
+
+    #[actix_web::test]
+    async fn a_body_over_the_cap_is_refused_announced_or_not() {
+        let budget = Budget::new(100);
+        let announced = TestRequest::post().insert_header(("content-length", "9"));
+        assert!(matches!(received(announced, &budget).await, Err(Error::TooLarge)));
+        let streamed = TestRequest::post().set_payload("123456789");
+        assert!(matches!(received(streamed, &budget).await, Err(Error::TooLarge)));
+    }
+
+    #[actix_web::test]
+    async fn an_encoded_body_is_refused() {
+        let budget = Budget::new(100);
+        let encoded = |name| TestRequest::post().insert_header(("content-encoding", name));
+        assert!(matches!(received(encoded("gzip"), &budget).await, Err(Error::Encoded)));
+        assert!(received(encoded("identity"), &budget).await.is_ok());
+    }
+
+    #[actix_web::test]
+    async fn all_bodies_together_stay_within_the_budget() {
+        let budget = Budget::new(10);
+        let six = || TestRequest::post().set_payload("123456");
+        let first = received(six(), &budget).await.unwrap();
+        assert!(matches!(received(six(), &budget).await, Err(Error::Busy)));
+        drop(first);
+        assert!(received(six(), &budget).await.is_ok());
+    }
+}

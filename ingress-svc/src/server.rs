@@ -2,14 +2,7 @@
 
 use std::{net::TcpListener, thread::available_parallelism};
 
-use actix_web::{
-    App, Error as ActixError, HttpRequest, HttpServer,
-    body::MessageBody,
-    dev::{Server, ServiceRequest, ServiceResponse},
-    http::ConnectionType,
-    middleware::{Next, from_fn},
-    web,
-};
+use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::from_fn, web};
 use uuid::Uuid;
 
 use crate::{
@@ -28,11 +21,7 @@ pub(crate) fn serve(
 ) -> std::io::Result<Server> {
     let workers = available_parallelism().map_or(2, |n| n.get().max(2));
     let server = HttpServer::new(move || {
-        App::new()
-            .app_data(ingress.clone())
-            .wrap(from_fn(close_while_draining))
-            .configure(routes)
-            .default_service(web::to(not_found))
+        App::new().app_data(ingress.clone()).configure(routes).default_service(web::to(not_found))
     })
     .workers(workers)
     .shutdown_timeout(grace_seconds)
@@ -106,19 +95,6 @@ async fn not_found() -> Result<&'static str, Error> {
 /// A UUID in the path; anything else names nothing.
 pub(crate) fn uuid(request: &HttpRequest, name: &str) -> Option<Uuid> {
     Uuid::try_parse(request.match_info().get(name)?).ok()
-}
-
-/// An idle connection would hold up the end for as long as it is kept.
-async fn close_while_draining(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
-    let is_draining = request.app_data::<web::Data<Ingress>>().is_some_and(|it| it.is_draining());
-    let mut response = next.call(request).await?;
-    if is_draining {
-        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-    }
-    Ok(response)
 }
 
 #[cfg(test)]
@@ -214,7 +190,7 @@ mod tests {
 
     #[actix_web::test]
     async fn the_management_api_is_closed() {
-        for token in [None, Some("nothing"), Some("the token ")] {
+        for token in [None, Some("nothing"), Some("The token")] {
             for (operation, is_closed, status, body) in answers(token).await {
                 let is_refused = body.contains("missing or invalid API token");
                 assert_eq!(is_closed, is_refused && status == 401, "{operation}: {status} {body}");
