@@ -1,10 +1,10 @@
 //! A client for what the platform offers: its management API, its webhooks, its health.
 
-use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
+use std::{sync::PoisonError, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::{Method, StatusCode};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tonic::transport::Endpoint;
 use tonic_health::pb::{
@@ -55,7 +55,7 @@ pub async fn grpc_healthy(address: &str, patience: Duration) -> Result<()> {
 }
 
 /// The answer to a request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The status.
     pub status: u16,
@@ -124,7 +124,7 @@ pub struct Deploy {
 }
 
 /// One event of a deploy.
-#[derive(Debug, Clone, Deserialize, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct DeployEvent {
     /// Version of the app's line at which it stands.
     pub version: u64,
@@ -265,16 +265,15 @@ impl Api {
     /// Sends a delivery as its provider would, to the app's webhook.
     pub async fn deliver(&self, app: Uuid, delivery: &Delivery) -> Result<Answer> {
         let url = format!("{}/v1/webhooks/{}/{app}", self.url, delivery.provider);
-        let mut request = self.http.post(url).body(delivery.body.clone());
-        for (name, value) in &delivery.headers {
-            request = request.header(name, value);
-        }
-        Answer::of(request.send().await?).await
+        send(&self.http, &url, delivery).await
     }
 }
 
-/// The events that `now` has and `before` has not, in order.
-#[must_use]
-pub fn new_events(before: &BTreeSet<DeployEvent>, now: &Deploy) -> Vec<DeployEvent> {
-    now.events.iter().filter(|event| !before.contains(*event)).cloned().collect()
+/// Sends a delivery to a webhook.
+pub async fn send(http: &reqwest::Client, url: &str, delivery: &Delivery) -> Result<Answer> {
+    let mut request = http.post(url).body(delivery.body.clone());
+    for (name, value) in &delivery.headers {
+        request = request.header(name, value);
+    }
+    Answer::of(request.send().await?).await
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use uuid::Uuid;
 
+mod body;
 mod github;
 mod gitlab;
 
@@ -15,13 +17,14 @@ mod gitlab;
 pub const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
 /// One request to a webhook.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Delivery {
     /// `github` or `gitlab`.
-    pub provider: &'static str,
+    pub provider: String,
     /// Its headers, in lower case.
     pub headers: BTreeMap<String, String>,
     /// Its body, byte for byte.
+    #[serde(with = "body")]
     pub body: Bytes,
 }
 
@@ -159,7 +162,7 @@ pub fn github_event(event: &str, body: &Value, secret: &str) -> Delivery {
         ("x-github-hook-installation-target-type", "repository"),
         ("x-hub-signature-256", &github_signature(secret, &body)),
     ];
-    Delivery { provider: "github", headers: owned(headers), body }
+    Delivery { provider: "github".to_owned(), headers: owned(headers), body }
 }
 
 /// Any GitLab event, with the token.
@@ -175,7 +178,8 @@ pub fn gitlab_event(event: &str, body: &Value, secret: &str) -> Delivery {
         ("x-gitlab-token", secret),
         ("x-gitlab-webhook-uuid", &Uuid::new_v4().to_string()),
     ];
-    Delivery { provider: "gitlab", headers: owned(headers), body: body.to_string().into() }
+    let (provider, body) = ("gitlab".to_owned(), body.to_string().into());
+    Delivery { provider, headers: owned(headers), body }
 }
 
 /// GitHub's ping, signed.

@@ -20,7 +20,6 @@ use crate::{
     deliveries::{Delivery, Push},
     keys::Keys,
     ports,
-    process::Process,
     proxy::Proxy,
     roles::{self, Wiring},
     servers::{Addresses, Scratch},
@@ -105,11 +104,11 @@ pub struct Platform {
     pub ingress: Vec<Replica>,
     /// The replicas of its deployer.
     pub deployer: Vec<Replica>,
+    /// The cluster stand-in.
+    pub cluster: Replica,
     wiring: Wiring,
     direct: Addresses,
     database: String,
-    standin: Option<Process>,
-    standin_address: String,
     audit: PathBuf,
     balancers: Vec<Proxy>,
     scratch: Scratch,
@@ -134,14 +133,14 @@ impl Platform {
             (scratch.path().join("kubeconfig"), scratch.path().join("audit.jsonl"));
         let standin = roles::standin(scratch.path(), &standin_address, &kubeconfig, &audit)?
             .args(["--build-ms", &options.build.as_millis().to_string()])
-            .args(["--rollout-step-ms", &options.rollout_step.as_millis().to_string()])
-            .start()
-            .await?;
+            .args(["--rollout-step-ms", &options.rollout_step.as_millis().to_string()]);
+        let mut cluster = Replica::cluster(standin, &standin_address);
+        cluster.start().await?;
         wait::until("the stand-in", PATIENCE, || async {
             Ok((kubeconfig.is_file() && audit.is_file()).then_some(()))
         })
         .await?;
-        wait::until_listening(&standin_address, PATIENCE).await?;
+        cluster.ready().await?;
         let links = Links::start(&direct, &standin_address).await?;
         let (ingress_at, deployer_at) = (addresses(options.ingress)?, addresses(options.deployer)?);
         let ingress_balancer = Proxy::start("127.0.0.1:0", ingress_at.clone()).await?;
@@ -150,6 +149,7 @@ impl Platform {
             logs: scratch.path().to_owned(),
             database_url: direct.database_url.clone(),
             nats_url: direct.nats_url.clone(),
+            nats_monitor_url: String::new(),
             stream_prefix: name.clone(),
             kubeconfig: links.kubeconfig(&kubeconfig, &standin_address)?,
             ingress_url: format!("http://{}", ingress_balancer.address()),
@@ -166,8 +166,7 @@ impl Platform {
             wiring,
             direct,
             database: name,
-            standin: Some(standin),
-            standin_address,
+            cluster,
             audit,
             balancers: vec![ingress_balancer, deployer_balancer],
             scratch,
@@ -246,9 +245,16 @@ impl Platform {
         self.api.wait_for_end(id, PATIENCE).await
     }
 
-    /// Sets switches of the stand-in, which replace those that were set before.
+    /// Changes switches of the stand-in; those that are not named stay as they are.
     pub async fn switch(&self, switches: Value) -> Result<()> {
-        set_switches(&format!("http://{}", self.standin_address), switches).await
+        set_switches(&format!("http://{}", self.cluster.address()), switches).await
+    }
+
+    /// Has the stand-in do something once: `break-watches` or `expire-history`.
+    pub async fn upset_cluster(&self, act: &str) -> Result<()> {
+        let url = format!("http://{}/standin/{act}", self.cluster.address());
+        crate::api::http_client()?.post(url).send().await?.error_for_status()?;
+        Ok(())
     }
 
     /// Every write that reached the cluster.
@@ -279,10 +285,10 @@ impl Platform {
     }
 }
 
-/// Sets switches of the stand-in at `url`.
+/// Changes switches of the stand-in at `url`; those that are not named stay as they are.
 pub async fn set_switches(url: &str, switches: Value) -> Result<()> {
     let request = crate::api::http_client()?
-        .request(Method::PUT, format!("{url}/standin/switches"))
+        .request(Method::PATCH, format!("{url}/standin/switches"))
         .json(&switches);
     request.send().await?.error_for_status().context("set the stand-in's switches")?;
     Ok(())

@@ -22,6 +22,12 @@ enum Command {
     Up(commands::up::Args),
     /// Stops what `up` started and leaves nothing running.
     Down(commands::down::Args),
+    /// Shows a push going live, and what else may happen to one.
+    Demo(commands::demo::Args),
+    /// Measures what the services achieve on this machine, against what bounds them.
+    Bench(commands::bench::Args),
+    /// Sends what GitHub sends after a push: the hook of the demo's repository.
+    Deliver(commands::deliver::Args),
     /// Starts a private Postgres and NATS for the tests and runs a command with their addresses.
     Servers(commands::servers::Args),
 }
@@ -36,6 +42,9 @@ async fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Up(args) => commands::up::run(args).await?,
         Command::Down(args) => commands::down::run(args).await?,
+        Command::Bench(args) => commands::bench::run(args).await?,
+        Command::Deliver(args) => commands::deliver::run(args).await?,
+        Command::Demo(args) => return commands::demo::run(args).await,
         Command::Servers(args) => return commands::servers::run(args).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -93,9 +93,7 @@ impl Spec {
     /// The end of its log.
     #[must_use]
     pub fn last_words(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(12)..].join("\n")
+        end_of_log(&self.log)
     }
 
     fn command(&self) -> Result<Command> {
@@ -197,4 +195,19 @@ impl Process {
         self.kill().await?;
         Ok(ExitStatus::from_raw(Signal::SIGKILL as i32))
     }
+}
+
+/// The end of every log in a folder, for whoever asks what went wrong.
+#[must_use]
+pub fn ends_of_logs(folder: &Path) -> Vec<(PathBuf, String)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let logs = paths.filter(|path| path.extension().is_some_and(|end| end == "log"));
+    logs.map(|path| (path.clone(), end_of_log(&path))).collect()
+}
+
+fn end_of_log(path: &Path) -> String {
+    let log = std::fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
 }

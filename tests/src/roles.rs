@@ -15,6 +15,8 @@ pub struct Wiring {
     pub database_url: String,
     /// `NATS_URL`.
     pub nats_url: String,
+    /// `NATS_MONITOR_URL`; empty when nobody is to ask.
+    pub nats_monitor_url: String,
     /// `STREAM_PREFIX`.
     pub stream_prefix: String,
     /// `KUBECONFIG`.
@@ -57,7 +59,11 @@ impl Wiring {
     }
 
     fn service(&self, name: &str, program: &str) -> Result<Spec> {
-        Ok(Spec::new(name, binaries::ours(program)?, &self.logs)
+        let mut spec = Spec::new(name, binaries::ours(program)?, &self.logs);
+        if !self.nats_monitor_url.is_empty() {
+            spec = spec.env("NATS_MONITOR_URL", &self.nats_monitor_url);
+        }
+        Ok(spec
             .env("DATABASE_URL", &self.database_url)
             .env("NATS_URL", &self.nats_url)
             .env("STREAM_PREFIX", &self.stream_prefix)

@@ -14,7 +14,7 @@ use crate::{
     api::{self, Api},
     installation::Installation,
     keys::{self, Keys},
-    ports,
+    ports, process,
     proxy::Proxy,
     roles::{self, Wiring},
     servers::{Durability, Nats, Postgres, Scratch},
@@ -140,6 +140,7 @@ impl Building<'_> {
             logs: self.scratch.path().to_owned(),
             database_url: postgres.url("paas"),
             nats_url: nats.url(),
+            nats_monitor_url: nats.monitor_url(),
             stream_prefix: String::new(),
             kubeconfig: kubeconfig.clone(),
             ingress_url: format!("http://{ingress_address}"),
@@ -203,10 +204,11 @@ impl Building<'_> {
             Cluster::Standin(arguments) => arguments,
         };
         let address = format!("127.0.0.1:{}", ports::free_port()?);
-        let (kubeconfig, audit) = (folder.join("kubeconfig"), folder.join("cluster-audit.jsonl"));
-        for stale in [&kubeconfig, &audit] {
-            let _ = std::fs::remove_file(stale);
-        }
+        // Its journal would bring an earlier stack's objects back.
+        let state = folder.join("cluster");
+        let _ = std::fs::remove_dir_all(&state);
+        std::fs::create_dir_all(&state)?;
+        let (kubeconfig, audit) = (state.join("kubeconfig"), state.join("audit.jsonl"));
         let spec = roles::standin(self.scratch.path(), &address, &kubeconfig, &audit)?;
         self.supervisor.keep(spec.args(arguments)).await?;
         self.explain("standin", wait::until_listening(&address, PATIENCE).await)?;
@@ -220,10 +222,9 @@ impl Building<'_> {
     /// Adds the end of a process's log to an error.
     fn explain<T>(&self, name: &str, result: Result<T>) -> Result<T> {
         result.with_context(|| {
-            let log = self.scratch.path().join(format!("{name}.log"));
-            let log = std::fs::read_to_string(log).unwrap_or_default();
-            let lines: Vec<_> = log.lines().collect();
-            format!("{name}:\n{}", lines[lines.len().saturating_sub(12)..].join("\n"))
+            let logs = process::ends_of_logs(self.scratch.path());
+            let log = logs.into_iter().find(|(path, _)| path.ends_with(format!("{name}.log")));
+            format!("{name}:\n{}", log.map_or_else(String::new, |(_, end)| end))
         })
     }
 }
@@ -233,7 +234,7 @@ struct Replicas(Vec<(String, String)>);
 
 impl Replicas {
     fn choose(service: &str, count: usize) -> Result<Self> {
-        let replicas = (1..=count.max(1)).map(|number| {
+        let replicas = (1..=count).map(|number| {
             Ok((format!("{service}-{number}"), format!("127.0.0.1:{}", ports::free_port()?)))
         });
         replicas.collect::<Result<_>>().map(Self)

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::{Context as _, Result};
-use e2e::{servers::TestServers, signals::interrupted};
+use e2e::{binaries, servers::TestServers, signals::interrupted};
 use tokio::process::Command;
 
 /// What to run with the servers.
@@ -28,13 +28,14 @@ async fn run_with(
     command: &[OsString],
     servers: &TestServers,
 ) -> Result<Option<std::process::ExitStatus>> {
-    let (program, arguments) = command.split_first().context("no command")?;
-    let mut child = Command::new(program)
-        .args(arguments)
+    let setpriv = binaries::in_path("setpriv").context("setpriv (util-linux) is missing")?;
+    // It dies with us as well; Ctrl-C reaches it by itself.
+    let mut child = Command::new(setpriv)
+        .args(["--pdeathsig", "KILL", "--"])
+        .args(command)
         .envs(servers.env())
         .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("start {}", program.display()))?;
+        .spawn()?;
     tokio::select! {
         status = child.wait() => Ok(Some(status?)),
         () = interrupted() => {

@@ -8,7 +8,7 @@ use async_nats::jetstream::{self, consumer::pull};
 use paas_proto::streams::{DEPLOYER, Prefix};
 
 use super::{Platform, Replica, connect};
-use crate::{background, process::Process, proxy::Proxy, servers::Addresses, wait};
+use crate::{background, process, proxy::Proxy, servers::Addresses, wait};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -22,7 +22,7 @@ impl Drop for Platform {
             checks: self.checks_world && !panicking,
             ingress: std::mem::take(&mut self.ingress),
             deployer: std::mem::take(&mut self.deployer),
-            standin: self.standin.take(),
+            cluster: self.cluster.take(),
             balancers: std::mem::take(&mut self.balancers),
             direct: self.direct.clone(),
             database: self.database.clone(),
@@ -45,7 +45,7 @@ struct World {
     checks: bool,
     ingress: Vec<Replica>,
     deployer: Vec<Replica>,
-    standin: Option<Process>,
+    cluster: Replica,
     balancers: Vec<Proxy>,
     direct: Addresses,
     database: String,
@@ -60,9 +60,7 @@ impl World {
         for replica in self.ingress.iter_mut().chain(&mut self.deployer) {
             replica.kill().await?;
         }
-        if let Some(mut standin) = self.standin.take() {
-            standin.kill().await?;
-        }
+        self.cluster.kill().await?;
         drop(self.balancers);
         for stream in [self.prefix.pushes(), self.prefix.builds(), self.prefix.deploys()] {
             jetstream.delete_stream(stream).await?;
@@ -98,14 +96,8 @@ impl World {
     }
 }
 
-/// The end of every log, for whoever reads why a test failed.
 fn show_logs(folder: &std::path::Path) {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let logs = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "log"));
-    for log in logs {
-        let text = std::fs::read_to_string(log.path()).unwrap_or_default();
-        let lines: Vec<_> = text.lines().collect();
-        eprintln!("--- {}", log.path().display());
-        eprintln!("{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+    for (path, end) in process::ends_of_logs(folder) {
+        eprintln!("--- {}\n{end}", path.display());
     }
 }

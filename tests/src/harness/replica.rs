@@ -9,6 +9,7 @@ use crate::{
     api,
     process::{Process, Signal, Spec},
     roles::Wiring,
+    wait,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -18,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 enum Service {
     Ingress,
     Deployer,
+    Cluster,
 }
 
 /// A process, or the place of one that does not run now.
@@ -48,6 +50,10 @@ impl Replica {
         Self::all(Service::Deployer, "deployer", addresses, &options.deployer_env, spec)
     }
 
+    pub(super) fn cluster(spec: Spec, address: &str) -> Self {
+        Self { service: Service::Cluster, spec, address: address.to_owned(), process: None }
+    }
+
     fn all(
         service: Service,
         name: &str,
@@ -61,6 +67,13 @@ impl Replica {
             Ok(Self { service, spec, address: address.clone(), process: None })
         };
         addresses.iter().enumerate().map(replica).collect()
+    }
+
+    /// The same with the process moved out of the original.
+    pub(super) fn take(&mut self) -> Self {
+        let Self { service, spec, address, process } = self;
+        let (spec, address) = (spec.clone(), address.clone());
+        Self { service: *service, spec, address, process: process.take() }
     }
 
     /// Where it listens.
@@ -88,6 +101,7 @@ impl Replica {
         let ready = match self.service {
             Service::Ingress => api::http_ready(&self.address, PATIENCE).await,
             Service::Deployer => api::grpc_healthy(&self.address, PATIENCE).await,
+            Service::Cluster => wait::until_listening(&self.address, PATIENCE).await,
         };
         ready.with_context(|| format!("{}:\n{}", self.spec.name, self.spec.last_words()))
     }

@@ -58,6 +58,12 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// Where it tells how it is configured.
+    #[must_use]
+    pub fn monitor_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.monitor)
+    }
+
     /// What to tell people when this version may lose acknowledged messages on power loss.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
@@ -72,7 +78,7 @@ impl Nats {
 
     /// Waits until JetStream takes messages.
     pub async fn ready(&self) -> Result<()> {
-        let url = format!("http://127.0.0.1:{}/healthz", self.monitor);
+        let url = format!("{}/healthz", self.monitor_url());
         let http = crate::api::http_client()?;
         wait::until("NATS", PATIENCE, || async {
             Ok(http.get(&url).send().await?.status().is_success().then_some(()))

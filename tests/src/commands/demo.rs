@@ -1,0 +1,102 @@
+//! `paas-dev demo`: a push goes live on a platform of real processes; then what else may happen to a push.
+
+mod cases;
+mod screen;
+mod story;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anstream::println;
+use anyhow::Result;
+use e2e::{
+    signals::interrupted,
+    stack::{Cluster, Options, Stack},
+};
+
+use self::{cases::Case, story::Story};
+use super::up::{ClusterKind, agent_settings};
+
+/// Long enough to be watched.
+const STANDIN_PACE: [&str; 4] = ["--build-ms", "1500", "--rollout-step-ms", "250"];
+
+/// How to show it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// End after the story instead of leaving everything running for a look.
+    #[arg(long)]
+    exit: bool,
+    /// The cluster: a stand-in for the Kubernetes and Tekton API, or the real one of your `KUBECONFIG`.
+    #[arg(long, value_enum, default_value_t = ClusterKind::Standin)]
+    cluster: ClusterKind,
+    /// Where a real cluster can clone the demo's repository from.
+    #[arg(long)]
+    clone_url: Option<String>,
+    /// Folder for keys and settings; not the one of `up`, so that both can run.
+    #[arg(long, default_value = ".dev/demo")]
+    dir: PathBuf,
+}
+
+/// Runs the command; a success only if everything was as expected.
+pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    let options = Options {
+        folder: args.dir.clone(),
+        ingress: 1,
+        deployer: 1,
+        cluster: args.cluster.choose(&STANDIN_PACE)?,
+        agent_settings: agent_settings(),
+    };
+    screen::title("Webhook Deploy");
+    introduce(&options.cluster);
+    screen::note("Starting Postgres, NATS, the cluster and both services");
+    let stack = Stack::start(&options).await?;
+    for warning in &stack.warnings {
+        screen::warning(warning);
+    }
+    let told = tokio::select! {
+        told = tell(&stack, &options, args.clone_url.as_deref()) => told,
+        () = interrupted() => Err(anyhow::anyhow!("interrupted")),
+    };
+    let as_expected = match told {
+        Ok(cases) => {
+            screen::summary(&cases);
+            if !args.exit {
+                stack.announce()?;
+                println!(
+                    "\nEverything still runs: see {}/env. Ctrl-C stops it.",
+                    args.dir.display()
+                );
+                interrupted().await;
+            }
+            cases.iter().all(Case::holds)
+        }
+        Err(error) => {
+            screen::warning(&format!("{error:#}"));
+            screen::logs(stack.logs());
+            false
+        }
+    };
+    screen::note("Stopping everything");
+    stack.stop().await;
+    Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn introduce(cluster: &Cluster) {
+    match cluster {
+        Cluster::Standin(_) => screen::note(
+            "The cluster is a STAND-IN for the Kubernetes and Tekton API: it behaves as recorded, and runs no container",
+        ),
+        Cluster::Real(kubeconfig) => {
+            screen::note(&format!("The cluster is the real one of {}", kubeconfig.display()));
+        }
+    }
+}
+
+async fn tell(stack: &Stack, options: &Options, clone_url: Option<&str>) -> Result<Vec<Case>> {
+    let mut story = Story::begin(stack, &options.cluster, clone_url).await?;
+    let mut cases = vec![story.a_push_goes_live().await?];
+    cases.push(story.the_same_push_again().await?);
+    cases.push(story.another_branch().await?);
+    cases.push(story.a_bad_signature().await?);
+    cases.push(story.a_failing_build().await?);
+    Ok(cases)
+}
