@@ -195,3 +195,35 @@ impl Publisher {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(code: u64) -> Error {
+        let answer = json!({ "code": 503, "err_code": code, "description": "no" });
+        let answer: jetstream::Error = serde_json::from_value(answer).unwrap();
+        let kind = PublishErrorKind::Other;
+        Error::Refused(jetstream::context::PublishError::with_source(kind, answer))
+    }
+
+    #[test]
+    fn a_full_stream_is_not_tried_again() {
+        for code in [10_077, 10_023, 10_047] {
+            assert!(!refused(code).is_transient(), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_tried_again() {
+        for code in [10_158, 10_008] {
+            assert!(refused(code).is_transient(), "{code}");
+        }
+        for kind in [PublishErrorKind::TimedOut, PublishErrorKind::StreamNotFound] {
+            assert!(Error::Refused(jetstream::context::PublishError::new(kind)).is_transient());
+        }
+        assert!(Error::Disconnected.is_transient());
+    }
+}

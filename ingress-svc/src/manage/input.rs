@@ -76,7 +76,8 @@ impl TryFrom<String> for RepoName {
         let is_part = |part: &str| {
             !part.is_empty()
                 && part.chars().all(allowed)
-                && !part.starts_with(['-', '.'])
+                && !part.starts_with('-')
+                && !matches!(part, "." | "..")
                 && part.strip_suffix(".git").is_none()
         };
         let is_name = text.len() <= MAX_REPO_BYTES
@@ -130,11 +131,13 @@ impl TryFrom<String> for WebhookSecret {
 
     fn try_from(text: String) -> Result<Self, Broken> {
         // It must fit into a header, and a header does not keep spaces at its ends.
-        let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if SECRET_BYTES.contains(&text.len()) && is_printable {
+        let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        if SECRET_BYTES.contains(&text.len()) && is_printable && text.trim() == text {
             Ok(Self(text))
         } else {
-            Err(Broken("webhook_secret must be 16 to 256 printable characters without spaces"))
+            Err(Broken(
+                "webhook_secret must be 16 to 256 printable characters, no spaces around them",
+            ))
         }
     }
 }
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn a_repository_is_owner_and_name() {
         let repo = |text: &str| RepoName::try_from(text.to_owned());
-        for good in ["acme/shop", "a-b/c.d_e", "group/sub/shop"] {
+        for good in ["acme/shop", "acme/.github", "a-b/c.d_e", "group/sub/shop"] {
             assert!(repo(good).is_ok(), "{good}");
         }
         for bad in
@@ -258,12 +261,14 @@ mod tests {
     fn a_secret_is_long_and_fits_into_a_header() {
         let secret = |text: &str| WebhookSecret::try_from(text.to_owned()).is_ok();
         assert!(secret(&"s".repeat(16)));
+        assert!(secret("It's a Secret to Everybody"));
         for bad in [
             "",
             "short",
             &"s".repeat(15),
             &"s".repeat(257),
-            "sixteen bytes  !",
+            " sixteen-bytes-!",
+            "sixteen-bytes-! ",
             "sixteen-bytes-\n!",
         ] {
             assert!(!secret(bad), "{bad}");
