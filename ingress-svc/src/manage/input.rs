@@ -9,7 +9,7 @@ const MAX_LABEL_BYTES: usize = 40;
 const MAX_REPO_BYTES: usize = 255;
 const MAX_BRANCH_BYTES: usize = 244;
 const MAX_URL_BYTES: usize = 2048;
-const SECRET_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
 
 /// A value that breaks a rule; the message names the rule, never the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -136,7 +136,7 @@ impl TryFrom<String> for WebhookSecret {
             Ok(Self(text))
         } else {
             Err(Broken(
-                "webhook_secret must be 16 to 256 printable characters, no spaces around them",
+                "webhook_secret must be 8 to 256 printable characters, no spaces around them",
             ))
         }
     }
@@ -260,12 +260,12 @@ mod tests {
     #[test]
     fn a_secret_is_long_and_fits_into_a_header() {
         let secret = |text: &str| WebhookSecret::try_from(text.to_owned()).is_ok();
-        assert!(secret(&"s".repeat(16)));
+        assert!(secret(&"s".repeat(8)));
         assert!(secret("It's a Secret to Everybody"));
         for bad in [
             "",
             "short",
-            &"s".repeat(15),
+            &"s".repeat(7),
             &"s".repeat(257),
             " sixteen-bytes-!",
             "sixteen-bytes-! ",
