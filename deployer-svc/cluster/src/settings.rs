@@ -22,7 +22,7 @@ pub struct Settings {
     /// Service account of the build pods
     #[arg(long, env, default_value = "paas-build")]
     pub build_service_account: String,
-    /// Registry that takes the images, host[:port][/path]
+    /// Registry that takes the images, host and perhaps port and path
     #[arg(long, env, default_value = "registry.paas-registry.svc:5000")]
     pub registry: String,
     /// Domain below which apps get their host names

@@ -17,8 +17,8 @@ pub(crate) struct Seen {
     pub(crate) body: Value,
 }
 
-/// Status and body of an answer; none keeps the caller waiting.
-pub(crate) type Answer = Option<(u16, String)>;
+/// Status and body of an answer.
+pub(crate) type Answer = (u16, String);
 
 /// What the server was sent so far.
 #[derive(Clone, Default)]
@@ -49,9 +49,9 @@ pub(crate) fn agent(answers: impl IntoIterator<Item = (u16, Value)>) -> (Agent, 
     })
 }
 
-/// An agent whose API server answers by a rule.
+/// An agent whose API server answers by a rule; none keeps the caller waiting.
 pub(crate) fn agent_with(
-    rule: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    rule: impl Fn(&Seen) -> Option<Answer> + Send + Sync + 'static,
 ) -> (Agent, Requests) {
     let requests = Requests::default();
     let (rule, kept) = (Arc::new(rule), requests.clone());

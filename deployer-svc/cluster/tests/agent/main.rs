@@ -1,5 +1,5 @@
 //! The agent against a fake API server beneath the real client: the tests hold the bytes that are sent.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod builds;
 mod fake;

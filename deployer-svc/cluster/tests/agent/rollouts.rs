@@ -8,7 +8,7 @@ use paas_proto::cluster::{
 use serde_json::{Value, json};
 use tonic::{Code, Request, Status};
 
-use crate::fake::{agent, agent_with, missing, refusal};
+use crate::fake::{agent, agent_with, missing, refusal, settings};
 use crate::orders::{APP, DEPLOY, SHA, app, image, roll_out};
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/paas-apps/deployments/web";
@@ -208,6 +208,17 @@ async fn an_api_server_that_does_not_answer_is_given_up_in_time() {
     let error = roll(&agent, roll_out(4, '2')).await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
     assert!(error.message().contains("10s"), "{error}");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_down_is_unavailable_and_the_real_client_says_why() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = kube::Config::new(format!("http://{nobody}").parse().unwrap());
+    let client = kube::Client::try_from(config).unwrap();
+    let agent = Agent::new(client, &settings()).unwrap();
+    let error = roll(&agent, roll_out(4, '2')).await.unwrap_err();
+    assert_eq!(error.code(), Code::Unavailable);
+    assert!(error.message().contains("refused"), "{error}");
 }
 
 #[tokio::test]

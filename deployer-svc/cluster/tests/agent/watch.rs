@@ -22,7 +22,7 @@ fn list(kind: &str) -> Answer {
         ("apps/v1", "DeploymentList")
     };
     let body = json!({ "apiVersion": api, "kind": kind, "metadata": { "resourceVersion": "9" }, "items": [] });
-    Some((200, body.to_string()))
+    (200, body.to_string())
 }
 
 fn run(kind: &str) -> Value {
@@ -44,8 +44,8 @@ fn deployment() -> Value {
     }})
 }
 
-fn lines(events: &[Value]) -> Answer {
-    Some((200, events.iter().map(|event| format!("{event}\n")).collect()))
+fn event(event: &Value) -> Answer {
+    (200, format!("{event}\n"))
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,20 +54,20 @@ async fn hints_go_on_over_an_expired_history_and_a_broken_stream() {
     let (agent, requests) = agent_with(move |seen: &Seen| {
         let runs = seen.line.contains("pipelineruns");
         match (seen.line.contains("watch=true"), runs) {
-            (false, true) => list("runs"),
-            (false, false) => list("deployments"),
+            (false, true) => Some(list("runs")),
+            (false, false) => Some(list("deployments")),
             (true, false) => match rollouts.fetch_add(1, Ordering::SeqCst) {
-                0 | 1 => lines(&[deployment()]),
+                0 | 1 => Some(event(&deployment())),
                 _ => None,
             },
             (true, true) => match watches.fetch_add(1, Ordering::SeqCst) {
-                0 => lines(&[json!({ "type": "ERROR", "object": {
+                0 => Some(event(&json!({ "type": "ERROR", "object": {
                     "kind": "Status", "status": "Failure", "code": 410,
                     "message": "too old resource version: 1 (2866)", "reason": "Expired"
-                }})]),
+                }}))),
                 1 => Some((200, format!("{}\n{{\"type\":\"MODI", run("ADDED")))),
                 2 => Some((503, "apiserver is shutting down".to_owned())),
-                3 => lines(&[run("DELETED")]),
+                3 => Some(event(&run("DELETED"))),
                 _ => None,
             },
         }
