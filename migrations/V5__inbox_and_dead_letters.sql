@@ -11,6 +11,8 @@ create table inbox (
 create table dead_letters (
     dead_letter_id bigint generated always as identity primary key,
     stream         text not null,
+    -- When the stream was created, Unix seconds: one that was made anew gives its sequences out again.
+    epoch          bigint not null,
     sequence       bigint not null,
     subject        text not null,
     message_id     text,
@@ -18,5 +20,5 @@ create table dead_letters (
     raw            bytea not null,
     reason         text not null,
     recorded_at    timestamptz not null default now(),
-    unique (stream, sequence)
+    unique (stream, epoch, sequence)
 );

@@ -1,10 +1,26 @@
 //! Takes in what the ingress published: pushes, and word of builds.
+//!
+//! Messages are pulled in small batches and acknowledged after the commit; the inbox makes a redelivery harmless. What
+//! can never work becomes a dead letter. Trouble of ours never counts against a message: it is held, with word to the
+//! broker that work goes on, and nothing more is pulled until the database answers.
+
+mod attempt;
+mod batch;
+mod decode;
+mod source;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_nats::jetstream::Context;
 use paas_proto::streams::{Limits, Prefix};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::Store;
+use crate::{backoff, store::Store};
+use source::Source;
 
 /// Works until the shutdown; then what is in hand is finished or given back.
 pub async fn run(
@@ -14,6 +30,118 @@ pub async fn run(
     limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let _ = (store, jetstream, prefix, limits);
-    shutdown.cancelled().await;
+    let intake = |queue| Intake {
+        queue,
+        store: store.clone(),
+        jetstream: jetstream.clone(),
+        prefix: prefix.clone(),
+        limits,
+        shutdown: shutdown.clone(),
+        outage: Arc::default(),
+    };
+    let (pushes, builds) = (intake(Queue::Pushes), intake(Queue::Builds));
+    tokio::join!(pushes.run(), builds.run());
+}
+
+/// One of the two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    Pushes,
+    Builds,
+}
+
+impl Queue {
+    fn stream(self, prefix: &Prefix) -> String {
+        match self {
+            Self::Pushes => prefix.pushes(),
+            Self::Builds => prefix.builds(),
+        }
+    }
+}
+
+struct Intake {
+    queue: Queue,
+    store: Store,
+    jetstream: Context,
+    prefix: Prefix,
+    limits: Limits,
+    shutdown: CancellationToken,
+    /// Whether the database was away when it was last asked.
+    outage: Arc<AtomicBool>,
+}
+
+impl Intake {
+    async fn run(&self) {
+        let mut source = None;
+        let mut failures = 0;
+        while self.database_answers().await {
+            match self.pull(&mut source).await {
+                Ok((epoch, messages)) => {
+                    failures = 0;
+                    self.settle(epoch, messages).await;
+                }
+                Err(error) => {
+                    failures += 1;
+                    source = None;
+                    tracing::warn!(stream = self.stream(), %error, "cannot pull; trying again");
+                    self.pause(failures).await;
+                }
+            }
+        }
+    }
+
+    async fn pull(
+        &self,
+        source: &mut Option<Source>,
+    ) -> Result<(u64, Vec<async_nats::jetstream::Message>), source::Error> {
+        let source = match source {
+            Some(source) => source,
+            None => source.insert(
+                Source::open(&self.jetstream, &self.prefix, self.limits, &self.stream()).await?,
+            ),
+        };
+        Ok((source.epoch, source.next(&self.shutdown).await?))
+    }
+
+    fn stream(&self) -> String {
+        self.queue.stream(&self.prefix)
+    }
+
+    /// Waits until the database answers: before that, nothing is pulled. False at the shutdown.
+    async fn database_answers(&self) -> bool {
+        let mut failures = 0;
+        while !self.shutdown.is_cancelled() {
+            match self.store.ping().await {
+                Ok(()) => {
+                    self.note_answer();
+                    return true;
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.note_outage(&error);
+                    self.pause(failures).await;
+                }
+            }
+        }
+        false
+    }
+
+    /// Logged once an outage.
+    fn note_outage(&self, error: &crate::store::Error) {
+        if !self.outage.swap(true, Ordering::Relaxed) {
+            tracing::warn!(stream = self.stream(), %error, "the intake pauses: the database is away");
+        }
+    }
+
+    fn note_answer(&self) {
+        if self.outage.swap(false, Ordering::Relaxed) {
+            tracing::info!(stream = self.stream(), "the intake goes on: the database is back");
+        }
+    }
+
+    /// Short at most: what arrived during an outage is not to wait long after it.
+    async fn pause(&self, failures: u32) {
+        const LONGEST: u32 = 4;
+        self.shutdown.run_until_cancelled(sleep(backoff::delay(failures.min(LONGEST)))).await;
+    }
 }

@@ -1,10 +1,45 @@
-//! Copies the recorded events to the stream DEPLOYS.
+//! Copies the recorded events to the stream DEPLOYS, in the order of their commits. What was published is noted after
+//! the broker has it, so a crash in between publishes again, under the same message id.
 
-use async_nats::jetstream::Context;
-use paas_proto::streams::Prefix;
+use std::time::Duration;
+
+use async_nats::{
+    header::NATS_MESSAGE_ID,
+    jetstream::{Context, context::PublishErrorKind},
+};
+use paas_proto::{
+    events::DeployEvent,
+    ids::deploy_event_message_id,
+    streams::{Limits, Prefix},
+};
+use prost::Message as _;
+use tokio::{sync::broadcast, time::timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::store::{Notifications, Store};
+use crate::{
+    backoff,
+    store::{self, Notifications, Outbox, Recorded, Store},
+    streams,
+};
+
+/// Events that are on their way at a time.
+const BATCH: i64 = 64;
+/// Without a hint.
+const POLL: Duration = Duration::from_secs(1);
+/// Before a replica that does not relay asks again whether it should.
+const STANDBY: Duration = Duration::from_secs(5);
+
+/// Why relaying stopped for a while.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Publish(#[from] async_nats::jetstream::context::PublishError),
+    #[error(transparent)]
+    Setup(#[from] streams::Error),
+}
 
 /// Works until the shutdown. Of all replicas, one relays at a time.
 pub async fn run(
@@ -12,8 +47,112 @@ pub async fn run(
     notifications: Notifications,
     jetstream: Context,
     prefix: Prefix,
+    limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let _ = (store, notifications, jetstream, prefix);
-    shutdown.cancelled().await;
+    let relay = Relay { store, notifications, jetstream, prefix, limits };
+    shutdown.run_until_cancelled(Box::pin(relay.run())).await;
+}
+
+struct Relay {
+    store: Store,
+    notifications: Notifications,
+    jetstream: Context,
+    prefix: Prefix,
+    limits: Limits,
+}
+
+impl Relay {
+    async fn run(&self) {
+        let mut failures = 0;
+        loop {
+            let wait = match self.relay(&mut failures).await {
+                Ok(()) => STANDBY,
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(%error, failures, "the public copy of events falls behind");
+                    backoff::delay(failures)
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Ends when somebody else relays, or with a failure.
+    async fn relay(&self, failures: &mut u32) -> Result<(), Error> {
+        let Some(outbox) = Outbox::claim(&self.store).await? else { return Ok(()) };
+        let mut hints = self.notifications.subscribe();
+        loop {
+            let events = outbox.next(BATCH).await?;
+            match self.publish(&outbox, &events).await {
+                Err(Error::Publish(error)) if error.kind() == PublishErrorKind::StreamNotFound => {
+                    streams::ensure(&self.jetstream, &self.prefix, self.limits).await?;
+                }
+                published => published?,
+            }
+            *failures = 0;
+            if events.is_empty() {
+                wait(&mut hints).await;
+            }
+        }
+    }
+
+    async fn publish(&self, outbox: &Outbox, events: &[Recorded]) -> Result<(), Error> {
+        // All are on their way before the first is waited for; one connection keeps their order.
+        let mut on_their_way = Vec::with_capacity(events.len());
+        for event in events {
+            on_their_way.push((event, self.send(event).await?));
+        }
+        let mut stored = None;
+        let mut failed = None;
+        for (event, ack) in on_their_way {
+            match ack.await {
+                Ok(_) => stored = Some(event),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        if let Some(last) = stored {
+            fail::fail_point!("relay::published", |_| crate::failpoints::crash());
+            outbox.published(last).await?;
+        }
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    async fn send(
+        &self,
+        event: &Recorded,
+    ) -> Result<async_nats::jetstream::context::PublishAckFuture, Error> {
+        let version = u64::try_from(event.version).unwrap_or_default();
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, deploy_event_message_id(event.app, version));
+        if let Some(traceparent) = &event.traceparent {
+            headers.insert("traceparent", traceparent.as_str());
+        }
+        let message = DeployEvent {
+            app_id: event.app.to_string(),
+            version,
+            deploy_id: event.deploy.map(|id| id.to_string()).unwrap_or_default(),
+            r#type: event.name.clone(),
+            recorded_at: Some(prost_types::Timestamp {
+                seconds: event.recorded_at.as_second(),
+                nanos: event.recorded_at.subsec_nanosecond(),
+            }),
+            data_json: event.data.clone(),
+        };
+        let subject = self.prefix.deploy_subject(event.app);
+        Ok(self
+            .jetstream
+            .publish_with_headers(subject, headers, message.encode_to_vec().into())
+            .await?)
+    }
+}
+
+/// Until something moved, or long enough that something may have.
+async fn wait(hints: &mut broadcast::Receiver<Uuid>) {
+    let _ = timeout(POLL, hints.recv()).await;
+    // A burst is one hint.
+    while hints.try_recv().is_ok() {}
 }

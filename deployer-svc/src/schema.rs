@@ -1,20 +1,140 @@
 //! The database's schema: brought up to date by `migrate`, and checked by everything else.
 
-use crate::store::{Settings, Store};
+use std::{collections::BTreeSet, time::Duration};
+
+use refinery::Runner;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Client;
+
+use crate::store::{self, Link, Settings, Store, drive};
+
+mod embedded {
+    refinery::embed_migrations!("../migrations");
+}
+
+/// Names the session lock of the one who migrates: the runner itself takes none.
+const LOCK: i64 = 0x7061_6173_6d69_6772;
+/// For another process that is migrating, and for opening the connection.
+const PATIENCE: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(200);
+/// All that is missing.
+const MIGRATION_TIME: Duration = Duration::from_mins(10);
+/// A migration that waits long for a lock holds everybody up behind it: it rather fails and is run again.
+const SESSION: &str = "set statement_timeout = '5min'; set lock_timeout = '5s'";
 
 /// Why the schema is not the one that this program knows.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Error(String);
+pub enum Error {
+    /// Somebody has to migrate first.
+    #[error(
+        "the database is older than this program: run `deployer-svc migrate` (missing: V{})",
+        list(.0)
+    )]
+    Older(BTreeSet<i32>),
+    /// Somebody has to bring this program up to date.
+    #[error(
+        "the database was migrated by a newer version of this program, which does not know V{}: start that version",
+        list(.0)
+    )]
+    Newer(BTreeSet<i32>),
+    /// Another process does not come to an end with it.
+    #[error("another process has been migrating this database for {} s", PATIENCE.as_secs())]
+    Busy,
+    /// A migration failed; those before it stay applied.
+    #[error("the migration failed: {0}")]
+    Failed(#[source] Box<refinery::Error>),
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+fn list(versions: &BTreeSet<i32>) -> String {
+    versions.iter().map(i32::to_string).collect::<Vec<_>>().join(", V")
+}
 
 /// Applies the migrations that are missing, one process at a time.
 pub async fn migrate(settings: &Settings) -> Result<(), Error> {
-    let _ = settings;
-    Err(Error("being written".to_owned()))
+    let (mut client, driver) = Link::new(settings)?.open().await?;
+    drive(driver);
+    client.batch_execute(SESSION).await?;
+    lock(&client).await?;
+    let applied = timeout(MIGRATION_TIME, known().run_async(&mut client))
+        .await
+        .map_err(|_| Error::Busy)?
+        .map_err(|error| Error::Failed(Box::new(error)))?;
+    for migration in applied.applied_migrations() {
+        tracing::info!(migration = %migration, "applied");
+    }
+    tracing::info!(applied = applied.applied_migrations().len(), "the schema is up to date");
+    Ok(())
+}
+
+/// Asks again and again instead of waiting in the database: a waiter would hold an index built concurrently up.
+/// The lock goes with the connection.
+async fn lock(client: &Client) -> Result<(), Error> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let locked = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK]).await?;
+        if locked.try_get::<_, bool>(0)? {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::Busy);
+        }
+        sleep(POLL).await;
+    }
 }
 
 /// Refuses a schema that is older or newer than this program.
 pub async fn check(store: &Store) -> Result<(), Error> {
-    let _ = store;
-    Err(Error("being written".to_owned()))
+    let applied = store.migrations().await?.unwrap_or_default().into_iter().collect();
+    compare(&known(), &applied)
+}
+
+fn compare(known: &Runner, applied: &BTreeSet<i32>) -> Result<(), Error> {
+    let known: BTreeSet<i32> =
+        known.get_migrations().iter().map(refinery::Migration::version).collect();
+    let newer: BTreeSet<i32> = applied.difference(&known).copied().collect();
+    if !newer.is_empty() {
+        return Err(Error::Newer(newer));
+    }
+    let missing: BTreeSet<i32> = known.difference(applied).copied().collect();
+    if missing.is_empty() { Ok(()) } else { Err(Error::Older(missing)) }
+}
+
+fn known() -> Runner {
+    embedded::migrations::runner()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> BTreeSet<i32> {
+        known().get_migrations().iter().map(refinery::Migration::version).collect()
+    }
+
+    #[test]
+    fn the_schema_of_this_version_is_accepted() {
+        assert!(compare(&known(), &all()).is_ok());
+    }
+
+    #[test]
+    fn an_empty_database_is_to_be_migrated() {
+        let refused = compare(&known(), &BTreeSet::new()).unwrap_err().to_string();
+        assert!(refused.contains("run `deployer-svc migrate` (missing: V1, V2"), "{refused}");
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let newer = all().into_iter().chain([9999]).collect();
+        let refused = compare(&known(), &newer).unwrap_err().to_string();
+        assert!(refused.contains("does not know V9999"), "{refused}");
+    }
 }

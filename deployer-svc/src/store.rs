@@ -1,22 +1,37 @@
-//! The line store: every app's log of events in Postgres, the state that it folds to, the summaries that people read,
-//! and the leases of those who work on a line. All SQL of the deployer stands in this folder and in `schema.rs`.
+//! The line store: every app's log of events in Postgres, and what goes with it.
+//!
+//! That is the state the log folds to, the summaries that people read, and the leases of those who work on a line. All SQL of the deployer stands in this folder and in `schema.rs`.
 
+mod append;
 mod command;
 mod connection;
+mod durability;
 mod error;
+mod history;
 mod lease;
+mod letters;
+mod log;
 mod notifications;
+mod outbox;
+mod projection;
 mod read;
+mod recheck;
+mod sql;
 mod take_in;
 
 use std::time::Duration;
 
 pub use command::CommandError;
+pub(crate) use connection::{Link, drive};
 pub use connection::{Settings, Store};
+pub use durability::Durability;
 pub use error::Error;
 pub use lease::{App, Leased, Next};
+pub use letters::{DeadLetter, Place};
 pub use notifications::Notifications;
+pub use outbox::{Outbox, Recorded};
 pub use read::{DeployInputs, DeploySummary, EventSummary, InvalidPageToken, PageToken};
+pub use recheck::Recheck;
 pub use take_in::{Inbound, TakenIn};
 
 /// What one call may take, waiting for a connection included. The limits within are shorter; this one also holds when

@@ -1,9 +1,14 @@
 //! Commands: loaded, decided and appended in one transaction.
 
-use deploy_domain::{Command, Event, Rejection};
+use deploy_domain::{Command, Event, Rejection, decide};
 use uuid::Uuid;
 
-use super::{Error, Leased, Store};
+use super::{
+    Error, Leased, Store,
+    append::{Due, append},
+    connection::{racing, within},
+    log::lock,
+};
 
 /// Why a command changed nothing.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +21,9 @@ pub enum CommandError {
     Store(#[from] Error),
 }
 
+/// What a decision came to: a rule's refusal is an answer, not a failure of the store.
+type Decided<T> = Result<Result<T, Rejection>, Error>;
+
 impl Store {
     /// Does what a person asks; no events when it is done already.
     pub async fn command(
@@ -24,17 +32,61 @@ impl Store {
         command: Command,
         traceparent: Option<String>,
     ) -> Result<Vec<Event>, CommandError> {
-        let _ = (app, command, traceparent);
-        Err(Error::permanent("being written").into())
+        let attempt = || within(self.try_command(app, &command, traceparent.as_deref()));
+        Ok(racing(attempt).await??)
     }
 
-    /// Records what the holder of a lease saw, and brings `leased.line` up to date (also with what others appended).
+    async fn try_command(
+        &self,
+        app: Uuid,
+        command: &Command,
+        traceparent: Option<&str>,
+    ) -> Decided<Vec<Event>> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let locked = lock(&tx, app).await?;
+        let events = match decide(&locked.line, command.clone()) {
+            Ok(events) => events,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        append(&tx, app, locked, &events, traceparent, Due::Now).await?;
+        tx.commit().await?;
+        Ok(Ok(events))
+    }
+
+    /// Records what the holder of a lease saw, and brings `leased.line` up to date, also with what others appended.
     pub async fn report(
         &self,
         leased: &mut Leased,
         command: Command,
     ) -> Result<Vec<Event>, CommandError> {
-        let _ = (leased, command);
-        Err(Error::permanent("being written").into())
+        let traceparent = telemetry::current_traceparent();
+        let attempt = || within(self.try_report(leased, &command, traceparent.as_deref()));
+        let (events, line, version) = racing(attempt).await??;
+        leased.line = line;
+        leased.version = version;
+        Ok(events)
+    }
+
+    async fn try_report(
+        &self,
+        leased: &Leased,
+        command: &Command,
+        traceparent: Option<&str>,
+    ) -> Decided<(Vec<Event>, deploy_domain::Line, i64)> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let app = leased.app.id;
+        let locked = lock(&tx, app).await?;
+        if locked.lease != Some(leased.lease) {
+            return Err(Error::LeaseLost(app));
+        }
+        let events = match decide(&locked.line, command.clone()) {
+            Ok(events) => events,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let moved = append(&tx, app, locked, &events, traceparent, Due::ByHolder).await?;
+        tx.commit().await?;
+        Ok(Ok((events, moved.line, moved.version)))
     }
 }

@@ -2,10 +2,13 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
+use backon::{ExponentialBuilder, Retryable as _};
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures_util::{StreamExt as _, stream, stream::BoxStream};
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio_postgres::{Config, NoTls, config::SslMode};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{DEADLINE, Error};
@@ -15,11 +18,14 @@ const CONNECTION_TIME: Duration = Duration::from_secs(2);
 /// A server that does not acknowledge what was sent for so long is gone.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Set on every connection, whatever the role's own settings are.
-const SESSION: &str = "set statement_timeout = '5s'; set lock_timeout = '1s'; \
-                       set idle_in_transaction_session_timeout = '10s'";
+/// The keep-alives are the server's: it gives the locks of a machine that is gone free within a minute.
+pub(super) const SESSION: &str = "set statement_timeout = '5s'; set lock_timeout = '1s'; \
+    set idle_in_transaction_session_timeout = '10s'; set tcp_keepalives_idle = 20; \
+    set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3";
 
 /// Where the database is.
 #[derive(Debug, Clone, clap::Args)]
+#[group(id = "database")]
 pub struct Settings {
     /// Postgres, as `postgres://user:password@host:port/database`. `sslmode=require` makes TLS and verifies the
     /// server by the system's roots (or `SSL_CERT_FILE`).
@@ -96,6 +102,18 @@ pub(super) async fn within<T>(call: impl Future<Output = Result<T, Error>>) -> R
     tokio::time::timeout(DEADLINE, call).await.unwrap_or_else(|_| Err(Error::deadline()))
 }
 
+/// Tries again when another writer was faster: after a load, the decision is another one.
+pub(super) async fn racing<T, F>(attempt: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let again = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(5))
+        .with_jitter()
+        .with_max_times(5);
+    attempt.retry(again).when(|error| matches!(error, Error::Conflict(_))).await
+}
+
 /// How to open one connection.
 #[derive(Clone)]
 pub(crate) struct Link {
@@ -114,10 +132,40 @@ impl Link {
             .connect_timeout(CONNECTION_TIME)
             .tcp_user_timeout(SILENCE)
             .keepalives_idle(SILENCE)
+            .keepalives_interval(SILENCE)
+            .keepalives_retries(3)
             .application_name("deployer-svc");
         let tls = (config.get_ssl_mode() == SslMode::Require).then(tls).transpose()?;
         Ok(Self { config, tls })
     }
+}
+
+/// What the server sends beside answers; it must be polled for the connection to work.
+pub(crate) type Driver = BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>;
+
+impl Link {
+    /// Opens a connection that belongs to nobody else.
+    pub(crate) async fn open(&self) -> Result<(Client, Driver), Error> {
+        if let Some(tls) = &self.tls {
+            let (client, connection) = self.config.connect(tls.clone()).await?;
+            Ok((client, driver(connection)))
+        } else {
+            let (client, connection) = self.config.connect(NoTls).await?;
+            Ok((client, driver(connection)))
+        }
+    }
+}
+
+fn driver<T>(mut connection: Connection<Socket, T>) -> Driver
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    stream::poll_fn(move |context| connection.poll_message(context)).boxed()
+}
+
+/// Drives a connection on which nothing is listened for.
+pub(crate) fn drive(mut driver: Driver) {
+    tokio::spawn(async move { while let Some(Ok(_)) = driver.next().await {} });
 }
 
 fn tls() -> Result<MakeRustlsConnect, Error> {

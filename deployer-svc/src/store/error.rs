@@ -41,6 +41,10 @@ impl Error {
         Self::Transient("no answer in time".into())
     }
 
+    pub(super) fn closed() -> Self {
+        Self::Transient("the connection was closed".into())
+    }
+
     pub(crate) fn permanent(cause: impl Into<Cause>) -> Self {
         Self::Permanent(cause.into())
     }
@@ -61,7 +65,7 @@ impl From<tokio_postgres::Error> for Error {
             Some(said) => format!("{} ({})", said.message(), said.code().code()).into(),
             None => error_with_source(&error).into(),
         };
-        match error.code().map_or_else(|| of_driver(&error), of_code) {
+        match error.code().map_or(Meaning::Transient, of_code) {
             Meaning::Transient => Self::Transient(cause),
             Meaning::Conflict => Self::Conflict(cause),
             Meaning::Permanent => Self::Permanent(cause),
@@ -71,15 +75,10 @@ impl From<tokio_postgres::Error> for Error {
 
 impl From<PoolError> for Error {
     fn from(error: PoolError) -> Self {
-        match error {
-            PoolError::Backend(error) => match Self::from(error) {
-                // Whoever may not log in now may later: a password is being changed, the server is starting.
-                Self::Permanent(cause) | Self::Conflict(cause) | Self::Transient(cause) => {
-                    Self::Transient(cause)
-                }
-                other @ (Self::UnknownApp(_) | Self::LeaseLost(_)) => other,
-            },
-            error => Self::Transient(Box::new(error)),
+        if let PoolError::Backend(error) = error {
+            error.into()
+        } else {
+            Self::Transient(Box::new(error))
         }
     }
 }
@@ -91,35 +90,17 @@ fn error_with_source(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// An error without a code of the server's: the connection broke, unless a value could not be converted.
-fn of_driver(error: &tokio_postgres::Error) -> Meaning {
-    let text = error.to_string();
-    let ours =
-        ["error serializing parameter", "error deserializing column", "invalid column", "expected"];
-    if ours.iter().any(|start| text.starts_with(start)) {
-        Meaning::Permanent
-    } else {
-        Meaning::Transient
-    }
-}
-
+/// Only what the values themselves are to blame for stays wrong for ever. A missing column, a full disk or a refused
+/// login is trouble of ours: it must not cost anybody a push.
 fn of_code(code: &SqlState) -> Meaning {
     match code {
         &SqlState::UNIQUE_VIOLATION
         | &SqlState::T_R_SERIALIZATION_FAILURE
         | &SqlState::T_R_DEADLOCK_DETECTED => Meaning::Conflict,
-        &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => Meaning::Transient,
-        // A cached plan or prepared statement that a migration or a pooler made stale.
-        &SqlState::FEATURE_NOT_SUPPORTED | &SqlState::INVALID_SQL_STATEMENT_NAME => {
-            Meaning::Transient
+        code if code.code().starts_with("22") || code.code().starts_with("23") => {
+            Meaning::Permanent
         }
-        &SqlState::READ_ONLY_SQL_TRANSACTION => Meaning::Transient,
-        code => match code.code().get(..2) {
-            // Connections, resources, the operator's intervention, the server's system, its internals, invalid
-            // transaction states (a terminated session), and configuration files.
-            Some("08" | "25" | "53" | "57" | "58" | "XX" | "F0" | "28") => Meaning::Transient,
-            _ => Meaning::Permanent,
-        },
+        _ => Meaning::Transient,
     }
 }
 
@@ -137,15 +118,15 @@ mod tests {
     #[test]
     fn a_server_in_trouble_is_waited_for() {
         for code in
-            ["57P01", "57P03", "57014", "55P03", "53300", "53100", "08006", "25006", "25P03"]
+            ["57P01", "57014", "55P03", "53300", "53100", "08006", "25006", "28P01", "42703"]
         {
             assert_eq!(of_code(&SqlState::from_code(code)), Meaning::Transient, "{code}");
         }
     }
 
     #[test]
-    fn what_the_schema_forbids_is_not_tried_again() {
-        for code in ["23503", "23502", "23514", "22P02", "42P01", "42703"] {
+    fn a_value_that_the_schema_forbids_is_not_tried_again() {
+        for code in ["23503", "23502", "23514", "22P02", "22021"] {
             assert_eq!(of_code(&SqlState::from_code(code)), Meaning::Permanent, "{code}");
         }
     }

@@ -1,10 +1,22 @@
 //! Word that something was appended to a line, or that it is to be looked at: a hint. Whoever waits for it polls as well.
 
-use tokio::sync::broadcast;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::{sync::broadcast, time::sleep};
+use tokio_postgres::AsyncMessage;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Store;
+use super::{
+    Error, Store,
+    connection::{Link, within},
+};
+
+/// Hints that a slow receiver may be behind before it loses some.
+const BACKLOG: usize = 1024;
+/// Before a broken connection is opened again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Hands the apps whose line moved to whoever wants to know. A clone hears the same.
 #[derive(Debug, Clone)]
@@ -16,8 +28,17 @@ impl Notifications {
     /// Listens on a connection of its own, again whenever that breaks, until the shutdown.
     #[must_use]
     pub fn listen(store: &Store, shutdown: CancellationToken) -> Self {
-        let _ = (store, shutdown);
-        let (apps, _) = broadcast::channel(256);
+        let (apps, _) = broadcast::channel(BACKLOG);
+        let (link, sender) = (store.link().clone(), apps.clone());
+        tokio::spawn(shutdown.run_until_cancelled_owned(async move {
+            loop {
+                if let Err(error) = hear(&link, &sender).await {
+                    // Whoever waits for hints polls as well: nothing is late by more than a second.
+                    tracing::debug!(%error, "not listening for moved lines for a moment");
+                }
+                sleep(PAUSE).await;
+            }
+        }));
         Self { apps }
     }
 
@@ -26,4 +47,22 @@ impl Notifications {
     pub fn subscribe(&self) -> broadcast::Receiver<Uuid> {
         self.apps.subscribe()
     }
+}
+
+async fn hear(link: &Link, apps: &broadcast::Sender<Uuid>) -> Result<(), Error> {
+    let (client, mut messages) = within(link.open()).await?;
+    let listen = within(async { Ok(client.batch_execute("listen paas_lines").await?) });
+    let forward = async {
+        while let Some(message) = messages.next().await {
+            if let AsyncMessage::Notification(notification) = message?
+                && let Ok(app) = Uuid::try_parse(notification.payload())
+            {
+                // Nobody may be waiting at the moment.
+                let _ = apps.send(app);
+            }
+        }
+        Err(Error::closed())
+    };
+    // The connection answers only while it is driven.
+    tokio::try_join!(listen, forward).map(|_: ((), std::convert::Infallible)| ())
 }

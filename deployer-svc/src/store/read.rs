@@ -5,9 +5,15 @@ use std::{fmt, str::FromStr};
 use deploy_domain::DeployId;
 use jiff::Timestamp;
 use paas_proto::deploys::DeployState;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{App, Error, Store};
+use super::{
+    App, Error, Store,
+    connection::within,
+    lease::read_app,
+    sql::{row, rows},
+};
 
 /// A deploy as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,14 +107,26 @@ impl FromStr for PageToken {
 impl Store {
     /// An app.
     pub async fn app(&self, id: Uuid) -> Result<Option<App>, Error> {
-        let _ = id;
-        Err(Error::permanent("being written"))
+        const APP: &str = "select app_id, name, tenant_id from apps where app_id = $1";
+        within(async {
+            let client = self.client().await?;
+            row(&client, APP, &[&id]).await?.as_ref().map(read_app).transpose()
+        })
+        .await
     }
 
     /// A deploy with its events.
     pub async fn deploy(&self, id: Uuid) -> Result<Option<DeploySummary>, Error> {
-        let _ = id;
-        Err(Error::permanent("being written"))
+        const DEPLOY: &str = "select * from deploys where deploy_id = $1";
+        const EVENTS: &str = "select version, type, recorded_at from line_events where deploy_id = $1 order by version";
+        within(async {
+            let client = self.client().await?;
+            let Some(found) = row(&client, DEPLOY, &[&id]).await? else { return Ok(None) };
+            let events = rows(&client, EVENTS, &[&id]).await?;
+            let events = events.iter().map(read_event).collect::<Result<_, _>>()?;
+            Ok(Some(DeploySummary { events, ..read_deploy(&found)? }))
+        })
+        .await
     }
 
     /// An app's deploys, newest first, and where the next page begins if there is one.
@@ -118,13 +136,89 @@ impl Store {
         page_size: u32,
         after: Option<&PageToken>,
     ) -> Result<(Vec<DeploySummary>, Option<PageToken>), Error> {
-        let _ = (app, page_size, after);
-        Err(Error::permanent("being written"))
+        const PAGE: &str = "select * from deploys where app_id = $1 \
+                 and ($2::timestamptz is null or created_at < $2 or created_at = $2 and deploy_id > $3) \
+             order by created_at desc, deploy_id limit $4";
+        let (time, id) = after.map(|token| (token.created_at, token.id)).unzip();
+        within(async {
+            let client = self.client().await?;
+            let found = rows(&client, PAGE, &[&app, &time, &id, &i64::from(page_size)]).await?;
+            let page = found.iter().map(read_deploy).collect::<Result<Vec<_>, _>>()?;
+            let full = u32::try_from(page.len()).is_ok_and(|found| found == page_size);
+            let last = page.last().filter(|_| full);
+            let next =
+                last.map(|deploy| PageToken { created_at: deploy.created_at, id: deploy.id });
+            Ok((page, next))
+        })
+        .await
     }
 
     /// What the runner needs to know of a deploy.
     pub async fn deploy_inputs(&self, deploy: DeployId) -> Result<Option<DeployInputs>, Error> {
-        let _ = deploy;
-        Err(Error::permanent("being written"))
+        const INPUTS: &str = "select clone_url, sha, traceparent, \
+                 (select max(recorded_at) from line_events e where e.deploy_id = d.deploy_id) as stage_since \
+             from deploys d where deploy_id = $1";
+        within(async {
+            let client = self.client().await?;
+            let Some(found) = row(&client, INPUTS, &[&deploy.0]).await? else { return Ok(None) };
+            Ok(Some(DeployInputs {
+                clone_url: found.try_get("clone_url")?,
+                sha: found.try_get("sha")?,
+                traceparent: found.try_get("traceparent")?,
+                stage_since: found.try_get("stage_since")?,
+            }))
+        })
+        .await
+    }
+}
+
+fn read_deploy(row: &Row) -> Result<DeploySummary, Error> {
+    let state: &str = row.try_get("state")?;
+    Ok(DeploySummary {
+        id: row.try_get("deploy_id")?,
+        app: row.try_get("app_id")?,
+        repo: row.try_get("repo")?,
+        branch: row.try_get("branch")?,
+        sha: row.try_get("sha")?,
+        source: row.try_get("source")?,
+        state: DeployState::from_name(state)
+            .ok_or_else(|| Error::permanent(format!("`{state}` is no state of a deploy")))?,
+        reason: row.try_get("reason")?,
+        other: row.try_get("other_id")?,
+        image: row.try_get("image")?,
+        generation: row.try_get("generation")?,
+        delivery_id: row.try_get("delivery_id")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+        events: Vec::new(),
+    })
+}
+
+fn read_event(row: &Row) -> Result<EventSummary, Error> {
+    Ok(EventSummary {
+        version: row.try_get("version")?,
+        name: row.try_get("type")?,
+        recorded_at: row.try_get("recorded_at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_token_survives_the_way_to_a_client_and_back() {
+        let created_at = Timestamp::from_microsecond(1_790_000_000_123_456).unwrap();
+        let token = PageToken { created_at, id: Uuid::from_u128(7) };
+        assert_eq!(token.to_string().parse::<PageToken>().unwrap(), token);
+    }
+
+    #[test]
+    fn what_was_never_a_page_token_is_refused() {
+        for text in
+            ["", "-", "12", "x-y", "12-", "ffffffffffffffff-00000000000000000000000000000007"]
+        {
+            assert!(text.parse::<PageToken>().is_err(), "{text}");
+        }
     }
 }

@@ -1,0 +1,96 @@
+//! The recorded events in the order of their commits, and how far they were published.
+
+use jiff::Timestamp;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+use super::{
+    Error, Store,
+    connection::{SESSION, drive, within},
+};
+
+/// Names the session lock of the one who relays.
+const LOCK: i64 = 0x7061_6173_5f72_656c;
+
+/// An event as it is on record.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Whose line.
+    pub app: Uuid,
+    /// Its version.
+    pub version: i64,
+    /// The deploy it is about, if it is about one.
+    pub deploy: Option<Uuid>,
+    /// Its name.
+    pub name: String,
+    /// The event, JSON.
+    pub data: String,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    txid: String,
+    position: i64,
+}
+
+/// The right to relay, held as long as this connection lives.
+#[derive(Debug)]
+pub struct Outbox {
+    client: Client,
+}
+
+impl Outbox {
+    /// Opens a connection of its own; `None` while somebody else relays.
+    pub async fn claim(store: &Store) -> Result<Option<Self>, Error> {
+        within(async {
+            let (client, driver) = store.link().open().await?;
+            drive(driver);
+            client.batch_execute(SESSION).await?;
+            let claimed = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK]).await?;
+            Ok(claimed.try_get::<_, bool>(0)?.then_some(Self { client }))
+        })
+        .await
+    }
+
+    /// The next events that were not published, in an order that no late commit can change: only what is older than
+    /// the oldest transaction still open.
+    pub async fn next(&self, limit: i64) -> Result<Vec<Recorded>, Error> {
+        const NEXT: &str = "select e.txid::text as txid, e.position, e.app_id, e.version, e.deploy_id, e.type, e.data, \
+                 e.traceparent, e.recorded_at \
+             from line_events e, relay r \
+             where (e.txid, e.position) > (r.txid, r.position) \
+                 and e.txid < pg_snapshot_xmin(pg_current_snapshot()) \
+             order by e.txid, e.position limit $1";
+        within(async {
+            let rows = self.client.query(NEXT, &[&limit]).await?;
+            rows.iter().map(Recorded::read).collect()
+        })
+        .await
+    }
+
+    /// Notes that everything up to this event is published.
+    pub async fn published(&self, last: &Recorded) -> Result<(), Error> {
+        const NOTE: &str = "update relay set txid = $1::text::xid8, position = $2";
+        within(async {
+            self.client.execute(NOTE, &[&last.txid, &last.position]).await?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Recorded {
+    fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            app: row.try_get("app_id")?,
+            version: row.try_get("version")?,
+            deploy: row.try_get("deploy_id")?,
+            name: row.try_get("type")?,
+            data: row.try_get("data")?,
+            traceparent: row.try_get("traceparent")?,
+            recorded_at: row.try_get("recorded_at")?,
+            txid: row.try_get("txid")?,
+            position: row.try_get("position")?,
+        })
+    }
+}
