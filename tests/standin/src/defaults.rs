@@ -18,17 +18,22 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
         }),
         _ => {}
     }
-    if kind.custom {
-        prune_empty(object);
+    drop_nulls(object);
+    // The server keeps no empty maps here.
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.retain(|name, value| {
+            !(matches!(&**name, "labels" | "annotations") && *value == json!({}))
+        });
     }
 }
 
 /// Indexing writes a null where nothing was: such never leave the server.
-fn prune_empty(object: &mut Value) {
-    if let Some(map) = object.as_object_mut() {
+fn drop_nulls(value: &mut Value) {
+    if let Some(map) = value.as_object_mut() {
         map.retain(|_, value| !value.is_null());
-        map.values_mut().for_each(prune_empty);
+        map.values_mut().for_each(drop_nulls);
     }
+    value.as_array_mut().into_iter().flatten().for_each(drop_nulls);
 }
 
 fn fallback(parent: &mut Value, name: &str, value: Value) {
@@ -61,7 +66,6 @@ fn deployment(object: &mut Value) {
     }
     pod(&mut spec["template"]["spec"]);
     fallback(object, "status", json!({}));
-    prune_empty(object);
 }
 
 fn pod(spec: &mut Value) {
@@ -133,7 +137,6 @@ fn service(object: &mut Value) {
         fallback(port, "targetPort", number);
     });
     fallback(&mut object["status"], "loadBalancer", json!({}));
-    prune_empty(object);
 }
 
 fn cluster_address(uid: &Value) -> String {

@@ -37,6 +37,10 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens the audit log at `path` and the journal beside it; gives what the journal holds.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Vec<Record>)> {
+        // Whoever removes the audit log means another cluster.
+        if !path.exists() && beside(path).exists() {
+            std::fs::remove_file(beside(path))?;
+        }
         let (records_file, records) = read_lines::<Record>(&beside(path))?;
         let (mut audit, entries) = read_lines::<audit::Entry>(path)?;
         // A kill between the two appends leaves the audit log one entry behind.
@@ -99,6 +103,20 @@ mod tests {
         let (object, memory) = (json!({}), Value::Null);
         let plural = "pipelineruns".into();
         Record { version, plural, deleted: false, object, memory, audit: Some(entry) }
+    }
+
+    #[test]
+    fn without_its_audit_log_a_journal_is_another_clusters() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        journal.append(&record(1)).unwrap();
+        std::fs::remove_file(&path).unwrap();
+
+        let (_, records) = Journal::open(&path).unwrap();
+
+        assert!(records.is_empty());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 
     #[test]

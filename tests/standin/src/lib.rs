@@ -11,7 +11,7 @@
 //! - `controllers`, `pipelinerun`, `deployment`, `rollout`, `finally`: who else writes; `switches`: how they misbehave.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     thread::JoinHandle,
@@ -21,6 +21,7 @@ use std::{
 use actix_web::{App, HttpServer, rt::System, web};
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 use tokio_util::sync::CancellationToken;
 
 mod apply;
@@ -63,6 +64,9 @@ use world::World;
 pub const NOTICE: &str =
     "This is a stand-in for the Kubernetes and Tekton API. It runs no containers.";
 
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
 /// The largest body that a request may have, as with etcd's default.
 const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
@@ -71,6 +75,8 @@ const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to write a kubeconfig that names this server; it is there before the first connection is accepted.
+    pub kubeconfig: Option<PathBuf>,
     /// The audit log. Beside it stands the journal from which a restart takes the objects up. Without it, nothing is kept.
     pub audit: Option<PathBuf>,
     /// The bearer token that requests must carry.
@@ -101,6 +107,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            kubeconfig: None,
             audit: None,
             token: "stand-in".to_owned(),
             user: "system:serviceaccount:paas-system:paas-deployer".to_owned(),
@@ -134,19 +141,27 @@ impl Standin {
         let mut store = Store::open(options.audit.as_deref(), options.history)
             .context("cannot open the audit log and its journal")?;
         seed::plant(&mut store, &options.namespaces, &options.pipeline)?;
-        let listener = TcpListener::bind(options.listen)
-            .with_context(|| format!("cannot listen on {}", options.listen))?;
-        let address = listener.local_addr()?;
+        let socket =
+            bind(options.listen).with_context(|| format!("cannot listen on {}", options.listen))?;
+        let address = socket.local_addr()?.as_socket().context("the socket has no address")?;
+        let kubeconfig = options.kubeconfig.clone();
         let world = Arc::new(World::new(store, options));
         let reporter = Reporter::new(Arc::clone(&world))?;
         let stop = CancellationToken::new();
-        let serve = serve(listener, Arc::clone(&world), reporter, stop.clone());
+        let mut standin =
+            Self { world: Arc::clone(&world), address, stop: stop.clone(), thread: None };
+        if let Some(path) = kubeconfig {
+            standin.write_kubeconfig(&path)?;
+        }
+        socket.listen(BACKLOG)?;
+        let serve = serve(socket, world, reporter, stop);
         let thread = std::thread::Builder::new().name("stand-in".to_owned()).spawn(move || {
             if let Err(error) = System::new().block_on(serve) {
                 tracing::error!(%error, "the stand-in's server ended");
             }
         })?;
-        Ok(Self { world, address, stop, thread: Some(thread) })
+        standin.thread = Some(thread);
+        Ok(standin)
     }
 
     /// The server's URL, without a slash at the end.
@@ -175,8 +190,10 @@ impl Standin {
             }],
             "current-context": "stand-in",
         });
-        // Every JSON document is a YAML document.
-        std::fs::write(path, serde_json::to_vec_pretty(&config)?)
+        // Every JSON document is a YAML document. Renaming lets nobody read half of it.
+        let half = path.with_extension("half");
+        std::fs::write(&half, serde_json::to_vec_pretty(&config)?)
+            .and_then(|()| std::fs::rename(&half, path))
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
@@ -243,8 +260,16 @@ impl Drop for Standin {
     }
 }
 
+fn bind(address: SocketAddr) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // The port of one that was just killed is free at once.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
 async fn serve(
-    listener: TcpListener,
+    socket: Socket,
     world: Arc<World>,
     reporter: Reporter,
     stop: CancellationToken,
@@ -259,7 +284,7 @@ async fn serve(
     })
     .workers(2)
     .disable_signals()
-    .listen(listener)?
+    .listen(socket.into())?
     .run();
     let handle = server.handle();
     tokio::select! {

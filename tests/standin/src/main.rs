@@ -51,6 +51,7 @@ impl From<Cli> for Options {
     fn from(cli: Cli) -> Self {
         Self {
             listen: cli.listen,
+            kubeconfig: Some(cli.kubeconfig),
             audit: cli.audit,
             namespaces: cli.namespaces,
             pipeline: cli.pipeline,
@@ -74,7 +75,6 @@ async fn main() -> anyhow::Result<()> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let kubeconfig = cli.kubeconfig.clone();
     let standin = Standin::start(cli.into())?;
-    standin.write_kubeconfig(&kubeconfig)?;
     writeln!(
         std::io::stdout(),
         "{NOTICE}\nlistening on {}, kubeconfig {}",

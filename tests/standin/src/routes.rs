@@ -274,7 +274,8 @@ impl Call {
             let Target { kind, namespace, name, .. } = &self.target;
             let key = crate::store::Key::new(kind, namespace, name);
             // An apply that creates needs the right to create.
-            if self.world.with(|state| state.store.get(&key).is_none()) {
+            let is_missing = self.world.with(|state| state.store.get(&key).is_none());
+            if is_missing && !request.manager.is_empty() {
                 self.permit("create")?;
             }
         }
