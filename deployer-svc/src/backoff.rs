@@ -27,8 +27,8 @@ mod tests {
 
     #[test]
     fn each_failure_doubles_the_wait_up_to_half_a_minute() {
-        let seconds = [1, 2, 3, 7, u32::MAX].map(|failures| full(failures).as_secs_f64());
-        assert_eq!(seconds, [0.5, 1.0, 2.0, 30.0, 30.0]);
+        let millis = [1, 2, 3, 7, u32::MAX].map(|failures| full(failures).as_millis());
+        assert_eq!(millis, [500, 1_000, 2_000, 30_000, 30_000]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which broker, and how streams are named on it.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Settings {
     /// NATS server; several are separated by commas, a user and password may stand in the URL
     #[arg(long, env, default_value = "nats://127.0.0.1:4222", hide_env_values = true)]

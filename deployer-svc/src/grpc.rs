@@ -48,7 +48,7 @@ pub(crate) async fn serve(
     reporter: HealthReporter,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    health::set(&reporter, false).await;
+    health::report(&reporter, false).await;
     let health = tonic_health::pb::health_server::HealthServer::new(
         tonic_health::server::HealthService::from_health_reporter(reporter),
     );

@@ -21,6 +21,7 @@ pub mod rebuild;
 pub mod relay;
 pub mod runner;
 pub mod schema;
+pub mod signals;
 mod startup;
 pub mod store;
 pub mod streams;
@@ -144,11 +145,13 @@ impl Parts<'_> {
         let Self { config, store, notifications, broker, cluster, reporter } = self;
         let prefix = config.broker.stream_prefix.clone();
         let jetstream = broker::jetstream(&broker);
-        let limits = (config.streams.limits(), config.limits());
+        let limits = config.streams.limits();
 
-        let health = Health { reporter, store: store.clone(), broker };
+        let health =
+            Health { reporter, store: store.clone(), broker, prefix: prefix.clone(), limits };
         work.spawn(keep("health", shutdown, move |shutdown| health.clone().run(shutdown)));
-        let runner = Runner::new(store.clone(), notifications.clone(), cluster.clone(), limits.1);
+        let runner =
+            Runner::new(store.clone(), notifications.clone(), cluster.clone(), config.limits());
         work.spawn(keep("runner", shutdown, move |shutdown| runner.clone().run(shutdown)));
         let woken = store.clone();
         work.spawn(keep("wake", shutdown, move |shutdown| {
@@ -157,11 +160,12 @@ impl Parts<'_> {
         let taken_in = (store.clone(), jetstream.clone(), prefix.clone());
         work.spawn(keep("intake", shutdown, move |shutdown| {
             let (store, jetstream, prefix) = taken_in.clone();
-            intake::run(store, jetstream, prefix, limits.0, shutdown).map(Ok)
+            intake::run(store, jetstream, prefix, limits, shutdown).map(Ok)
         }));
         work.spawn(keep("relay", shutdown, move |shutdown| {
             let (store, notifications) = (store.clone(), notifications.clone());
-            relay::run(store, notifications, jetstream.clone(), prefix.clone(), shutdown).map(Ok)
+            let (jetstream, prefix) = (jetstream.clone(), prefix.clone());
+            relay::run(store, notifications, jetstream, prefix, limits, shutdown).map(Ok)
         }));
     }
 }

@@ -1,14 +1,14 @@
 //! Reads the command line, sets up what every subcommand needs, and hands over to the library.
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::Parser as _;
-use deployer_svc::config::{Cli, Command};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
+use deployer_svc::{
+    config::{Cli, Command},
+    signals::asked_to_stop,
 };
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -26,7 +26,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(config) => {
-            let listener = TcpListener::bind(config.grpc_address).await?;
+            let listener = listen(config.grpc_address).await?;
             deployer_svc::serve(*config, listener, asked_to_stop()?).await?;
             Ok(ExitCode::SUCCESS)
         }
@@ -36,25 +36,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rebuild(config) => deployer_svc::rebuild(&config).await,
         Command::Doctor(args) => deployer_svc::doctor::run(&args).await,
         Command::ClusterAgent(args) => {
-            let listener = TcpListener::bind(args.listen).await?;
+            let listener = listen(args.listen).await?;
             deployer_svc::agent::serve(*args, listener, asked_to_stop()?).await?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-/// Cancelled at the first SIGTERM or SIGINT.
-fn asked_to_stop() -> anyhow::Result<CancellationToken> {
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let token = CancellationToken::new();
-    let asked = token.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        asked.cancel();
-    });
-    Ok(token)
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }

@@ -30,10 +30,10 @@ pub(crate) async fn store(
         };
         match schema::check(&store).await {
             Ok(()) => Ok(store),
-            Err(error) => Err(match store.ping().await {
-                Ok(()) => Obstacle::Lasting(error.to_string()),
-                Err(_) => Obstacle::Passing(error.to_string()),
-            }),
+            Err(schema::Error::Store(error)) if error.is_passing() => {
+                Err(Obstacle::Passing(error.to_string()))
+            }
+            Err(error) => Err(Obstacle::Lasting(error.to_string())),
         }
     };
     until(shutdown, "the database", try_once).await

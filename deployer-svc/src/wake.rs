@@ -73,15 +73,15 @@ mod tests {
 
     use super::*;
 
-    fn hint(app: &str) -> Result<WatchResponse, Error> {
-        Ok(WatchResponse { app_id: app.to_owned(), deploy_id: String::new() })
+    fn hint(app: &str) -> WatchResponse {
+        WatchResponse { app_id: app.to_owned(), deploy_id: String::new() }
     }
 
     #[test]
     fn a_burst_wakes_each_app_once() {
         let app = Uuid::from_u128(1);
-        let burst = vec![hint(&app.to_string()), hint("somebody-elses"), hint(&app.to_string())];
-        assert_eq!(apps(burst).unwrap(), HashSet::from([app]));
+        let burst = [&app.to_string(), "somebody-elses", &app.to_string()].map(|app| Ok(hint(app)));
+        assert_eq!(apps(burst.into()).unwrap(), HashSet::from([app]));
     }
 
     #[test]

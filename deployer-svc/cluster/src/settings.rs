@@ -9,6 +9,7 @@ use crate::request::{Label, is_host, is_image_repository};
 
 /// Where builds and apps live on the cluster, and how they are made.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Settings {
     /// Namespace in which builds run
     #[arg(long, env, default_value = "paas-builds")]

@@ -26,6 +26,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// Where the agent of the cluster is.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Settings {
     /// URL of a `deployer-svc cluster-agent` to drive the cluster through; the agent runs in this process when unset
     #[arg(long, env)]

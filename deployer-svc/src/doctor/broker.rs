@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
-use async_nats::{
-    Client,
-    jetstream::{Context, stream::Config},
-};
-use paas_proto::streams;
+use async_nats::Client;
 use serde::Deserialize;
 
 use super::{Args, Finding};
-use crate::broker;
+use crate::{broker, streams};
 
 /// Older ones lose messages, or their memory of message ids, in ways that were mended since.
 const OLDEST: (i64, i64, i64) = (2, 12, 6);
-const MIGRATE: &str = "run `deployer-svc migrate` with the same settings";
+const MIGRATE: &str =
+    "use the same STREAM_… and MAX_… settings for `migrate`, `serve` and `doctor`";
 const MONITOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn check(args: &Args) -> Vec<Finding> {
@@ -26,16 +23,7 @@ pub(super) async fn check(args: &Args) -> Vec<Finding> {
         let remedy = "start nats-server with JetStream, or correct NATS_URL";
         return vec![Finding::fail(format!("broker: {error:#}"), remedy)];
     }
-    let mut findings = vec![of_version(&client), power_safety(args).await];
-    let context = broker::jetstream(&client);
-    for config in args.broker.stream_prefix.configs(args.streams.limits()) {
-        findings.push(stream(&context, &config).await);
-    }
-    let prefix = &args.broker.stream_prefix;
-    for name in [prefix.pushes(), prefix.builds()] {
-        findings.push(consumer(&context, &name).await);
-    }
-    findings
+    vec![of_version(&client), power_safety(args).await, of_streams(&client, args).await]
 }
 
 fn of_version(client: &Client) -> Finding {
@@ -96,67 +84,27 @@ async fn sync_always(url: &str) -> Result<bool, reqwest::Error> {
     Ok(config.is_some_and(|config| config.sync_always))
 }
 
-async fn stream(context: &Context, expected: &Config) -> Finding {
-    let name = &expected.name;
-    let found = match context.get_stream(name).await {
-        Ok(stream) => stream.cached_info().config.clone(),
-        Err(error) => return Finding::fail(format!("stream {name}: {error}"), MIGRATE),
-    };
-    match differences(expected, &found).as_slice() {
-        [] => Finding::ok(format!("stream {name}: as configured")),
-        different => Finding::warn(
-            format!("stream {name}: not as configured: {}", different.join(", ")),
-            MIGRATE,
-        ),
-    }
-}
-
-/// Names of the settings that decide about loss and duplicates and are not as they must be.
-fn differences(expected: &Config, found: &Config) -> Vec<&'static str> {
-    [
-        ("subjects", expected.subjects == found.subjects),
-        ("retention", expected.retention == found.retention),
-        ("storage", expected.storage == found.storage),
-        ("discard", expected.discard == found.discard),
-        ("max_age", expected.max_age == found.max_age),
-        ("max_bytes", expected.max_bytes == found.max_bytes),
-        ("duplicate_window", expected.duplicate_window == found.duplicate_window),
-        ("replicas", expected.num_replicas == found.num_replicas),
-    ]
-    .into_iter()
-    .filter_map(|(setting, same)| (!same).then_some(setting))
-    .collect()
-}
-
-async fn consumer(context: &Context, stream: &str) -> Finding {
-    let name = streams::DEPLOYER;
-    let found = match context.get_stream(stream).await {
-        Ok(stream) => stream.consumer_info(name).await.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    let expected = streams::consumer_config();
-    match found {
-        Ok(info) if info.config.ack_wait == expected.ack_wait => {
-            let waiting = info.num_pending + info.num_ack_pending as u64;
-            Finding::ok(format!("consumer {name} of {stream}: {waiting} messages are waiting"))
+async fn of_streams(client: &Client, args: &Args) -> Finding {
+    let (prefix, limits) = (&args.broker.stream_prefix, args.streams.limits());
+    match streams::check(&broker::jetstream(client), prefix, limits).await {
+        Ok(()) => Finding::ok("broker: streams and consumers are as configured"),
+        Err(error @ streams::Error::Broker { .. }) => {
+            Finding::fail(format!("broker: {error}"), "see the broker's log")
         }
-        Ok(_) => Finding::warn(format!("consumer {name} of {stream}: not as configured"), MIGRATE),
-        Err(error) => Finding::fail(format!("consumer {name} of {stream}: {error}"), MIGRATE),
+        Err(error @ streams::Error::Missing(_)) => {
+            Finding::fail(format!("broker: {error}"), MIGRATE)
+        }
+        Err(
+            error @ (streams::Error::Different { .. }
+            | streams::Error::Unchangeable { .. }
+            | streams::Error::TooSmall { .. }),
+        ) => Finding::warn(format!("broker: {error}"), MIGRATE),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use paas_proto::streams::{Limits, Prefix};
-
     use super::*;
-
-    #[test]
-    fn a_stream_that_would_forget_is_named() {
-        let [pushes, _, deploys] = Prefix::default().configs(Limits::default());
-        assert!(differences(&pushes, &pushes).is_empty());
-        assert!(differences(&pushes, &deploys).contains(&"discard"));
-    }
 
     #[test]
     fn a_broker_that_does_not_say_is_not_safe() {

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use async_nats::Client;
-use paas_proto::deploys::deploys_server::DeploysServer;
+use paas_proto::{
+    deploys::deploys_server::DeploysServer,
+    streams::{Limits, Prefix},
+};
 use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::Deploys;
-use crate::{broker, store::Store};
+use crate::{broker, store::Store, streams};
 
+const SERVICE: &str = DeploysServer::<Deploys>::NAME;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What health stands on.
@@ -18,47 +24,56 @@ pub(crate) struct Health {
     pub(crate) reporter: HealthReporter,
     pub(crate) store: Store,
     pub(crate) broker: Client,
+    pub(crate) prefix: Prefix,
+    pub(crate) limits: Limits,
 }
 
 impl Health {
     /// Keeps the reported status true until the shutdown; from then on it is "not serving".
     pub(crate) async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let mut serving = false;
-        while !shutdown.is_cancelled() {
-            let Some(found) = shutdown.run_until_cancelled(self.look()).await else { break };
-            match (&found, serving) {
-                (Ok(()), false) => tracing::info!("ready: database and broker answer"),
-                (Err(error), true) => {
-                    tracing::error!(
-                        error = format!("{error:#}"),
-                        "not ready; waiting for what is missing"
-                    );
+        let mut before = None;
+        let mut streams_are_there = false;
+        while let Some(found) =
+            shutdown.run_until_cancelled(self.look(&mut streams_are_there)).await
+        {
+            let serving = found.is_ok();
+            if before != Some(serving) {
+                match found {
+                    Ok(()) => tracing::info!("ready: database and broker answer"),
+                    Err(error) => {
+                        let error = format!("{error:#}");
+                        tracing::warn!(error, "not ready; waiting for what is missing");
+                    }
                 }
-                (Ok(()), true) | (Err(_), false) => {}
+                report(&self.reporter, serving).await;
+                before = Some(serving);
             }
-            serving = found.is_ok();
-            self.report(serving).await;
             shutdown.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await;
         }
-        self.report(false).await;
+        report(&self.reporter, false).await;
         Ok(())
     }
 
-    async fn look(&self) -> anyhow::Result<()> {
+    async fn look(&self, streams_are_there: &mut bool) -> anyhow::Result<()> {
         self.store.ping().await?;
-        broker::ping(&self.broker).await
-    }
-
-    async fn report(&self, serving: bool) {
-        set(&self.reporter, serving).await;
+        if *streams_are_there {
+            return broker::ping(&self.broker).await;
+        }
+        match streams::check(&broker::jetstream(&self.broker), &self.prefix, self.limits).await {
+            Ok(()) => {}
+            Err(error @ (streams::Error::Broker { .. } | streams::Error::Missing(_))) => {
+                return Err(error).context("the streams cannot be used");
+            }
+            Err(error) => tracing::warn!(%error, "a stream is not as configured"),
+        }
+        *streams_are_there = true;
+        Ok(())
     }
 }
 
 /// Sets the status of the server as a whole and of its one service.
-pub(super) async fn set(reporter: &HealthReporter, serving: bool) {
+pub(super) async fn report(reporter: &HealthReporter, serving: bool) {
     let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
     reporter.set_service_status("", status).await;
-    reporter.set_service_status(NAME, status).await;
+    reporter.set_service_status(SERVICE, status).await;
 }
-
-const NAME: &str = <DeploysServer<Deploys> as tonic::server::NamedService>::NAME;

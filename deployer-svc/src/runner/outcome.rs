@@ -109,7 +109,7 @@ mod tests {
         let now = Timestamp::from_second(1_000).unwrap();
         let at = |seconds| prost_types::Timestamp { seconds, nanos: 0 };
         let created = |seconds| Build { created_at: Some(at(seconds)), ..Build::default() };
-        assert_eq!(age(&created(400), now), Some(Duration::from_secs(600)));
+        assert_eq!(age(&created(400), now), Some(Duration::from_mins(10)));
         assert_eq!(age(&created(1_001), now), Some(Duration::ZERO), "a clock ahead of ours");
         assert_eq!(age(&Build::default(), now), None);
     }

@@ -25,6 +25,7 @@ pub(super) const SESSION: &str = "set statement_timeout = '5s'; set lock_timeout
 
 /// Where the database is.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 #[group(id = "database")]
 pub struct Settings {
     /// Postgres, as `postgres://user:password@host:port/database`. `sslmode=require` makes TLS and verifies the
