@@ -101,7 +101,6 @@ impl Agenda {
             let object = write(&mut state.store, kind, &key, next.object, next.memory);
             ended.extend(next.end.map(|end| (object, end)));
         }
-        // The writes above are on the agenda's own account.
         ended
     }
 

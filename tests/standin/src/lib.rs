@@ -287,8 +287,9 @@ async fn serve(
     .listen(socket.into())?
     .run();
     let handle = server.handle();
+    let server = actix_web::rt::spawn(server);
     tokio::select! {
-        result = server => result,
+        result = server => result?,
         () = controllers::run(world, reporter) => Ok(()),
         () = stop.cancelled() => {
             handle.stop(false).await;

@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{clock, duration, switches::Outcome};
+use crate::{clock, switches::Outcome};
 
+mod report;
 mod tasks;
 
 use tasks::Pipeline;
@@ -233,76 +234,5 @@ impl Controller {
         );
         let soon = self.soon();
         self.end(soon, "False", "ParameterMissing", &message, false)
-    }
-
-    fn end(
-        mut self,
-        after: Duration,
-        status: &str,
-        reason: &str,
-        message: &str,
-        finally_ran: bool,
-    ) -> Next {
-        let now = clock::now();
-        if self.run["status"]["startTime"].is_null() {
-            self.run["status"]["startTime"] = now.clone().into();
-        }
-        self.run["status"]["completionTime"] = now.into();
-        self.condition(status, reason, message);
-        self.after(after, Some(End { succeeded: status == "True", finally_ran }))
-    }
-
-    fn refer_to_running_task(&mut self) {
-        let Some(task) = self.progress.queue.first() else { return };
-        let reference = json!({
-            "apiVersion": "tekton.dev/v1",
-            "kind": "TaskRun",
-            "name": format!("{}-{task}", self.name()),
-            "pipelineTaskName": task,
-        });
-        if let Some(references) = self.run["status"]["childReferences"].as_array_mut() {
-            references.push(reference);
-        }
-    }
-
-    fn report_progress(&mut self) {
-        let Progress { queue, finished, failed, skipped, .. } = &self.progress;
-        let message = format!(
-            "Tasks Completed: {} (Failed: {failed}, Cancelled 0), Incomplete: {}, Skipped: {}",
-            finished.len(),
-            queue.len(),
-            skipped.len()
-        );
-        self.condition("Unknown", "Running", &message);
-    }
-
-    fn condition(&mut self, status: &str, reason: &str, message: &str) {
-        self.run["status"]["conditions"] = json!([{
-            "type": "Succeeded", "status": status, "reason": reason, "message": message,
-            "lastTransitionTime": clock::now(),
-        }]);
-    }
-
-    fn until_timeout(&self) -> Option<Duration> {
-        let timeout =
-            self.run["spec"]["timeouts"]["pipeline"].as_str().and_then(duration::parse)?;
-        if timeout.is_zero() {
-            return None;
-        }
-        let started: jiff::Timestamp = self.run["status"]["startTime"].as_str()?.parse().ok()?;
-        let elapsed = jiff::Timestamp::now().duration_since(started);
-        Some(timeout.saturating_sub(Duration::try_from(elapsed).unwrap_or_default()))
-    }
-
-    fn was(&self, what: &str) -> String {
-        format!("PipelineRun \"{}\" was {what}", self.name())
-    }
-
-    fn name(&self) -> &str {
-        self.run["metadata"]["name"].as_str().unwrap_or_default()
-    }
-
-    fn namespace(&self) -> &str {
-        self.run["metadata"]["namespace"].as_str().unwrap_or_default()
     }
 }

@@ -7,49 +7,21 @@ use actix_web::{
     http::{Method, header},
     web::{self, Bytes, Data, Query},
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     discovery,
     errors::Status,
-    kinds::{self, Kind},
-    lists, pods,
+    kinds, lists, pods,
     selectors::Selector,
     verbs::{self, Accepted, FieldValidation, PatchFormat},
     watch,
     world::World,
 };
 
-/// The query parameters that any request may carry.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct Params {
-    field_manager: Option<String>,
-    force: Option<String>,
-    dry_run: Option<String>,
-    field_validation: Option<String>,
-    label_selector: String,
-    field_selector: String,
-    limit: Option<usize>,
-    #[serde(rename = "continue")]
-    from: Option<String>,
-    watch: Option<String>,
-    resource_version: Option<String>,
-    resource_version_match: Option<String>,
-    allow_watch_bookmarks: Option<String>,
-    send_initial_events: Option<String>,
-    timeout_seconds: Option<u64>,
-}
+mod request;
 
-/// What a path is about.
-#[derive(Debug)]
-struct Target {
-    kind: &'static Kind,
-    namespace: String,
-    name: String,
-    subresource: String,
-}
+use request::{Params, Target, authenticate, header_text, is_true, parse, patch_format};
 
 struct Call {
     world: Arc<World>,
@@ -102,60 +74,6 @@ pub(crate) async fn handle(
         }
         Method::DELETE => call.delete(&body),
         _ => Err(Status::method_not_allowed()),
-    }
-}
-
-fn header_text<'a>(request: &'a HttpRequest, name: &header::HeaderName) -> &'a str {
-    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-fn authenticate(request: &HttpRequest, token: &str) -> Result<(), Status> {
-    let presented = header_text(request, &header::AUTHORIZATION).strip_prefix("Bearer ");
-    if presented == Some(token) { Ok(()) } else { Err(Status::unauthorized()) }
-}
-
-fn parse(body: &Bytes) -> Result<Value, Status> {
-    serde_json::from_slice(body)
-        .map_err(|error| Status::bad_request(format!("error decoding the body: {error}")))
-}
-
-fn patch_format(content_type: &str, kind: &Kind) -> Result<PatchFormat, Status> {
-    match content_type.split(';').next().unwrap_or_default().trim() {
-        "application/merge-patch+json" => Ok(PatchFormat::Merge),
-        "application/apply-patch+yaml" | "application/apply-patch+json" => Ok(PatchFormat::Apply),
-        "application/strategic-merge-patch+json" if !kind.custom => Ok(PatchFormat::Strategic),
-        _ => Err(Status::unsupported_media_type()),
-    }
-}
-
-fn is_true(value: Option<&String>) -> bool {
-    value.is_some_and(|value| value == "1" || value == "true")
-}
-
-impl Target {
-    fn parse(segments: &[&str]) -> Option<Self> {
-        let (group, version, rest) = match segments {
-            ["api", version, rest @ ..] => ("", *version, rest),
-            ["apis", group, version, rest @ ..] => (*group, *version, rest),
-            _ => return None,
-        };
-        let (namespace, rest) = match rest {
-            ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (*namespace, rest),
-            rest => ("", rest),
-        };
-        let (plural, name, subresource) = match rest {
-            [plural] => (*plural, "", ""),
-            [plural, name] => (*plural, *name, ""),
-            [plural, name, subresource] => (*plural, *name, *subresource),
-            _ => return None,
-        };
-        let kind = kinds::find(group, version, plural)?;
-        // A name needs its namespace, and a namespace something that lives in it.
-        if kind.namespaced && namespace.is_empty() && !name.is_empty() {
-            return None;
-        }
-        let [namespace, name, subresource] = [namespace, name, subresource].map(str::to_owned);
-        Some(Self { kind, namespace, name, subresource })
     }
 }
 

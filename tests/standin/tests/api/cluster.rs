@@ -137,13 +137,11 @@ impl Events {
     /// The next event, or how the stream broke.
     pub(crate) async fn try_next(&mut self) -> reqwest::Result<Option<(String, Value)>> {
         loop {
-            if let Some((line, rest)) = self.unread.split_once('\n') {
-                let event = recorded::event(&serde_json::from_str(line).unwrap());
-                self.unread = rest.to_owned();
-                return Ok(Some(event));
+            if let Some(end) = self.unread.find('\n') {
+                let line: String = self.unread.drain(..=end).collect();
+                return Ok(Some(recorded::event(&serde_json::from_str(&line).unwrap())));
             }
-            let chunk =
-                timeout(PATIENCE, self.response.chunk()).await.expect("no event in time")?;
+            let chunk = timeout(PATIENCE, self.response.chunk()).await.unwrap()?;
             let Some(chunk) = chunk else { return Ok(None) };
             self.unread.push_str(std::str::from_utf8(&chunk).unwrap());
         }

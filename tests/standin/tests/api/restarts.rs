@@ -28,9 +28,10 @@ async fn a_run_that_was_underway_ends_after_the_restart_and_is_the_same() {
     cluster.standin.switch(|switches| switches.all.build = Some(Outcome::Hang));
     let (_, created) = create(&cluster, "r").await;
     cluster.until(RUNS, |run| run["status"]["startTime"].is_string()).await;
+    let listen = cluster.standin.url().trim_start_matches("http://").parse().unwrap();
     cluster.standin.stop().unwrap();
 
-    let cluster = Cluster::with(kept(&audit));
+    let cluster = Cluster::with(Options { listen, ..kept(&audit) });
     let ended = cluster.until(RUNS, |run| run["status"]["completionTime"].is_string()).await;
     assert_eq!(ended["metadata"]["uid"], created["metadata"]["uid"]);
     assert_eq!(ended["status"]["conditions"][0]["reason"], "Succeeded");
