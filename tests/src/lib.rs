@@ -5,6 +5,7 @@ pub mod api;
 pub mod audit;
 mod background;
 pub mod binaries;
+pub mod checker;
 pub mod deliveries;
 pub mod harness;
 pub mod hook;

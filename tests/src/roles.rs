@@ -35,6 +35,11 @@ impl Wiring {
         Ok(self.service("migrate", "deployer-svc")?.args(["migrate"]))
     }
 
+    /// `deployer-svc rebuild`: tells of every line whether its state is what its log folds to.
+    pub fn rebuild(&self) -> Result<Spec> {
+        Ok(self.service("rebuild", "deployer-svc")?.args(["rebuild"]))
+    }
+
     /// One replica of the ingress.
     pub fn ingress(&self, name: &str, address: &str) -> Result<Spec> {
         Ok(self
@@ -42,6 +47,7 @@ impl Wiring {
             .args(["serve"])
             .env("LISTEN_ADDRESS", address)
             .env("PUBLIC_URL", &self.ingress_url)
+            .env("ALLOW_LOCAL_CLONE_URLS", "true")
             .env("SECRETS_KEYS", &self.keys.secrets_keys)
             .env("API_TOKEN_SHA256", self.keys.api_token_sha256())
             .env("TEKTON_EVENTS_TOKEN", &self.keys.tekton_events_token)

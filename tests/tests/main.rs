@@ -2,3 +2,4 @@
 
 mod dev_stack;
 mod servers;
+mod smoke;
