@@ -96,6 +96,11 @@ impl Failure {
         }
     }
 
+    /// For an object that was not there when we looked: somebody made it since.
+    pub(crate) fn exists_is_stale(self) -> Self {
+        if let Self::Exists(text) = self { Self::Stale(text) } else { self }
+    }
+
     /// What to tell people. `secret` is what the API server may have quoted; it goes before the text is cut.
     pub(crate) fn shown(&self, secret: &str) -> String {
         clip(&redact(self.text(), secret))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable as _};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Resource};
 use paas_proto::cluster::{Rollout, RolloutPhase};
 use serde::Serialize;
@@ -17,7 +17,7 @@ use tonic::Status;
 use crate::FIELD_MANAGER;
 use crate::agent::Agent;
 use crate::errors::{Failure, within};
-use crate::fence::{Standing, found, standing};
+use crate::fence::{Standing, found, is_to_be_adopted, standing};
 use crate::manifests;
 use crate::request::{App, Release};
 use crate::verdict::{Verdict, judge};
@@ -50,7 +50,7 @@ impl Agent {
         let Some(deployment) = read else {
             return Ok(answer(Verdict::new(RolloutPhase::NotApplied, "there is no Deployment"), 0));
         };
-        Ok(match standing(&deployment, app, generation) {
+        Ok(match standing(&deployment, app, generation, None) {
             Standing::Same => answer(judge(&deployment), generation),
             Standing::Older(found) => {
                 let reason = format!("the Deployment carries generation {found}");
@@ -64,8 +64,9 @@ impl Agent {
     async fn attempt(&self, release: &Release) -> Result<Rollout, Failure> {
         let app = &release.app;
         let read = within(self.deployments().get_opt(&app.name.to_string())).await?;
-        let standing =
-            read.as_ref().map(|deployment| standing(deployment, app, release.generation));
+        let standing = read
+            .as_ref()
+            .map(|deployment| standing(deployment, app, release.generation, Some(release.deploy)));
         if let (Some(Standing::Foreign(reason)), Some(deployment)) = (&standing, &read) {
             return Ok(foreign(deployment, reason.clone()));
         }
@@ -79,7 +80,6 @@ impl Agent {
             (Some(Standing::Same), Some(deployment)) => deployment,
             (_, read) => self.apply(release, read.as_ref()).await?,
         };
-        // Two first deploys at once may both find nothing; whoever lost sees it here or at its next look.
         Ok(answer(judge(&deployment), found(&deployment).unwrap_or_default()))
     }
 
@@ -89,10 +89,20 @@ impl Agent {
         current: Option<&Deployment>,
     ) -> Result<Deployment, Failure> {
         let wanted = manifests::deployment(self.settings(), release, current);
-        let name = release.app.name.to_string();
-        let params = PatchParams::apply(FIELD_MANAGER);
-        let patch = Patch::Apply(&wanted);
-        let applied = within(self.deployments().patch(&name, &params, &patch)).await?;
+        let api = self.deployments();
+        let applied = if let Some(current) = current {
+            let name = release.app.name.to_string();
+            let params = PatchParams::apply(FIELD_MANAGER);
+            let params = if is_to_be_adopted(current) { params.force() } else { params };
+            within(api.patch(&name, &params, &Patch::Apply(&wanted))).await?
+        } else {
+            // An apply would also overwrite what a newer deploy made since we looked: only a create is refused then.
+            let params = PostParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                ..PostParams::default()
+            };
+            within(api.create(&params, &wanted)).await.map_err(Failure::exists_is_stale)?
+        };
         tracing::info!(
             app.id = %release.app.id, deploy.id = %release.deploy,
             deploy.generation = release.generation, deploy.image = %release.image,

@@ -12,6 +12,7 @@ use crate::fake::{agent, agent_with, missing, refusal, settings};
 use crate::orders::{APP, DEPLOY, SHA, app, image, roll_out};
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/paas-apps/deployments/web";
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/paas-apps/deployments";
 const SERVICE: &str = "/api/v1/namespaces/paas-apps/services/web";
 const INGRESS: &str = "/apis/networking.k8s.io/v1/namespaces/paas-apps/ingresses/web";
 
@@ -75,8 +76,9 @@ async fn the_first_deploy_makes_service_and_ingress_before_the_deployment() {
             apply(SERVICE),
             format!("GET {INGRESS}"),
             apply(INGRESS),
-            apply(DEPLOYMENT),
-        ]
+            format!("POST {DEPLOYMENTS}?&fieldManager=paas-deployer"),
+        ],
+        "a create: an apply would overwrite what a newer deploy made in between"
     );
     let applies = requests.all().into_iter().filter(|seen| seen.line.starts_with("PATCH"));
     assert!(applies.into_iter().all(|seen| seen.content_type == "application/apply-patch+yaml"));
@@ -131,6 +133,32 @@ async fn the_first_deploy_makes_service_and_ingress_before_the_deployment() {
         },
     });
     assert_eq!(requests.body(5), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_first_deploys_the_older_never_overwrites_the_newer() {
+    let exists = refusal(409, "AlreadyExists", "deployments.apps \"web\" already exists");
+    let newer = (200, standing("2", '2'));
+    let (agent, requests) = agent([missing(), there(), there(), exists, newer]);
+    let rollout = roll(&agent, roll_out(1, '1')).await.unwrap();
+    assert_eq!((rollout.phase(), rollout.found_generation), (RolloutPhase::Fenced, 2));
+    assert!(requests.lines().iter().all(|line| !line.starts_with("PATCH")));
+}
+
+#[tokio::test]
+async fn the_first_apply_takes_over_what_the_create_made_and_later_ones_force_nothing() {
+    let made = |operations: &[&str]| {
+        let mut deployment = standing("3", '1');
+        let entry = |operation| json!({ "manager": "paas-deployer", "operation": operation });
+        deployment["metadata"]["managedFields"] = operations.iter().map(entry).collect();
+        deployment
+    };
+    for (operations, force) in [(&["Update"][..], true), (&["Apply", "Update"][..], false)] {
+        let (agent, requests) =
+            agent([(200, made(operations)), there(), there(), (200, applied("4", '2'))]);
+        roll(&agent, roll_out(4, '2')).await.unwrap();
+        assert_eq!(requests.lines()[3].contains("force=true"), force, "{operations:?}");
+    }
 }
 
 #[tokio::test]
