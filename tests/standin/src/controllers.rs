@@ -17,6 +17,9 @@ use crate::{
     world::{State, World},
 };
 
+/// How many steps are taken under one lock, so that requests get their turn in between.
+const STEPS_AT_ONCE: usize = 8;
+
 /// Runs the controllers until the future is dropped.
 pub(crate) async fn run(world: Arc<World>, reporter: Reporter) {
     let mut changes = world.changes();
@@ -89,8 +92,8 @@ impl Agenda {
     /// Takes the steps that are due; gives the runs that ended.
     fn act(&mut self, state: &mut State) -> Vec<(Arc<Value>, End)> {
         let now = Instant::now();
-        let due: Vec<_> =
-            self.due.iter().filter(|(_, at)| **at <= now).map(|(k, _)| k.clone()).collect();
+        let due = self.due.iter().filter(|(_, at)| **at <= now).map(|(key, _)| key.clone());
+        let due: Vec<_> = due.take(STEPS_AT_ONCE).collect();
         let mut ended = Vec::new();
         for key in due {
             self.due.remove(&key);
