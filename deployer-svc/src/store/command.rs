@@ -75,8 +75,8 @@ impl Store {
         traceparent: Option<&str>,
     ) -> Decided<(Vec<Event>, deploy_domain::Line, i64)> {
         let mut client = self.client().await?;
-        let tx = client.transaction().await?;
         let app = leased.app.id;
+        let tx = client.transaction().await?;
         let locked = lock(&tx, app).await?;
         if locked.lease != Some(leased.lease) {
             return Err(Error::LeaseLost(app));

@@ -2,6 +2,7 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use deploy_domain::{Event, Line, fold};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
@@ -19,25 +20,25 @@ pub(super) struct Locked {
     pub(super) lease: Option<Uuid>,
 }
 
-/// Locks an app's line; the first time, there is none yet.
+/// Locks an app's line; the first time, there is none yet. It must be the first thing that the transaction does.
 pub(super) async fn lock(tx: &Transaction<'_>, app: Uuid) -> Result<Locked, Error> {
     let row = lock_row(tx, app).await?;
-    let state: &str = row.try_get("state")?;
-    Ok(Locked {
-        version: row.try_get("version")?,
-        line: read_state(tx, app, state).await?,
-        lease: row.try_get("lease")?,
-    })
+    let line = read_state(tx, app, row.try_get("state")?).await?;
+    Ok(Locked { version: row.try_get("version")?, line, lease: row.try_get("lease")? })
 }
 
-/// The locked row of `lines`: `version`, `state` and `lease`.
-pub(super) async fn lock_row(
-    tx: &Transaction<'_>,
-    app: Uuid,
-) -> Result<tokio_postgres::Row, Error> {
+/// The same, with the row of `lines` as it is: `version`, `state` and `lease`.
+///
+/// Postgres numbers a transaction when it first writes, and locking a row can count as writing before the lock is had.
+/// The advisory lock does not: so these numbers rise with the versions of a line, and the relay can publish in their
+/// order.
+pub(super) async fn lock_row(tx: &Transaction<'_>, app: Uuid) -> Result<Row, Error> {
+    const TURN: &str = "select pg_advisory_xact_lock($1)";
     const LOCK: &str = "select version, state, lease from lines where app_id = $1 for update";
-    const BEGIN: &str = "insert into lines (app_id, state) select app_id, $2 from apps where app_id = $1 \
-                         on conflict do nothing";
+    const BEGIN: &str =
+        "insert into lines (app_id, state) select app_id, $2 from apps where app_id = $1";
+    let (turn, _) = app.as_u64_pair();
+    execute(tx, TURN, &[&turn.cast_signed()]).await?;
     if let Some(row) = row(tx, LOCK, &[&app]).await? {
         return Ok(row);
     }
@@ -65,7 +66,7 @@ pub(super) fn write_state(line: &Line) -> Result<String, Error> {
 /// Every event of a line.
 pub(super) async fn events(client: &impl GenericClient, app: Uuid) -> Result<Vec<Event>, Error> {
     const EVENTS: &str = "select version, data from line_events where app_id = $1 order by version";
-    let parse = |row: &tokio_postgres::Row| {
+    let parse = |row: &Row| {
         let version: i64 = row.try_get("version")?;
         serde_json::from_str(row.try_get("data")?).map_err(|error| {
             Error::permanent(format!("event {version} of app {app} cannot be read: {error}"))

@@ -54,13 +54,17 @@ impl Store {
     ) -> Result<TakenIn, Error> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
+        let locked = lock(&tx, app).await?;
         if !claim(&tx, &message.stream, &message.message_id, message.sequence).await? {
             return Ok(TakenIn::AlreadyKnown);
         }
         let taken_in = if is_on_record(&tx, push.mark.deploy.0).await? {
             TakenIn::AlreadyKnown
         } else {
-            record(&tx, message, app, push).await?;
+            let events = decide(&locked.line, Command::Push(Box::new(push.clone())))
+                .map_err(Error::permanent)?;
+            let traceparent = message.traceparent.as_deref();
+            append(&tx, app, locked, &events, traceparent, Due::Now).await?;
             TakenIn::Recorded
         };
         fail::fail_point!("intake::before_commit", |_| crate::failpoints::crash());
@@ -87,17 +91,4 @@ pub(super) async fn claim(
 
 async fn is_on_record(tx: &Transaction<'_>, deploy: Uuid) -> Result<bool, Error> {
     Ok(row(tx, "select from deploys where deploy_id = $1", &[&deploy]).await?.is_some())
-}
-
-async fn record(
-    tx: &Transaction<'_>,
-    message: &Inbound,
-    app: Uuid,
-    push: &Push,
-) -> Result<(), Error> {
-    let locked = lock(tx, app).await?;
-    let events =
-        decide(&locked.line, Command::Push(Box::new(push.clone()))).map_err(Error::permanent)?;
-    append(tx, app, locked, &events, message.traceparent.as_deref(), Due::Now).await?;
-    Ok(())
 }
