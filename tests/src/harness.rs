@@ -152,13 +152,13 @@ impl Platform {
             nats_url: direct.nats_url.clone(),
             nats_monitor_url: String::new(),
             stream_prefix: name.clone(),
+            max_pushes_bytes: 64 << 20,
             kubeconfig: links.kubeconfig(&kubeconfig, &standin_address)?,
             ingress_url: format!("http://{}", ingress_balancer.address()),
             deployer_url: format!("http://{}", deployer_balancer.address()),
             keys: Keys::random(),
         };
-        let migrate = wiring.migrate()?.env("MAX_PUSHES_BYTES", (64_u64 << 20).to_string());
-        migrate.run(PATIENCE).await?;
+        wiring.migrate()?.run(PATIENCE).await?;
         let mut platform = Self {
             api: Api::new(&wiring.ingress_url, &wiring.keys.api_token)?,
             ingress: Replica::ingresses(&links.ingress(&wiring), &ingress_at, &options)?,

@@ -19,6 +19,8 @@ pub struct Wiring {
     pub nats_monitor_url: String,
     /// `STREAM_PREFIX`.
     pub stream_prefix: String,
+    /// `MAX_PUSHES_BYTES`; streams reserve it on the broker.
+    pub max_pushes_bytes: u64,
     /// `KUBECONFIG`.
     pub kubeconfig: PathBuf,
     /// Where builds and developers reach the ingress.
@@ -73,6 +75,7 @@ impl Wiring {
             .env("DATABASE_URL", &self.database_url)
             .env("NATS_URL", &self.nats_url)
             .env("STREAM_PREFIX", &self.stream_prefix)
+            .env("MAX_PUSHES_BYTES", self.max_pushes_bytes.to_string())
             .env("CALLBACK_KEY", &self.keys.callback_key)
             .env("DEPLOYER_TOKEN", &self.keys.deployer_token))
     }

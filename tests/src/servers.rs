@@ -66,7 +66,7 @@ impl Scratch {
 }
 
 /// Removes folders whose process has gone without doing so.
-fn sweep() {
+pub fn sweep() {
     let entries = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
     for entry in ours {

@@ -142,6 +142,7 @@ impl Building<'_> {
             nats_url: nats.url(),
             nats_monitor_url: nats.monitor_url(),
             stream_prefix: String::new(),
+            max_pushes_bytes: 1 << 30,
             kubeconfig: kubeconfig.clone(),
             ingress_url: format!("http://{ingress_address}"),
             deployer_url: format!("http://{deployer_address}"),

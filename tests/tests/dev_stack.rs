@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use e2e::{
+    api::Api,
     process::{Process, Signal, Spec},
     supervisor::Supervisor,
     wait,
@@ -79,4 +80,48 @@ async fn servers_die_with_a_killed_starter() {
     let gone =
         || async { Ok(tokio_postgres::connect(url.trim(), NoTls).await.is_err().then_some(())) };
     wait::until("Postgres to be gone", PATIENCE, gone).await.unwrap();
+}
+
+/// Runs `paas-dev` to its end.
+async fn paas_dev(folder: &Path, arguments: &[&str]) {
+    let program = env!("CARGO_BIN_EXE_paas-dev").into();
+    let spec = Spec::new("paas-dev", program, folder).args(arguments.to_vec());
+    spec.arg("--dir").arg(folder.join("dev")).run(Duration::from_mins(2)).await.unwrap();
+}
+
+fn setting(folder: &Path, name: &str) -> String {
+    let env = std::fs::read_to_string(folder.join("dev/env")).unwrap();
+    let line = env.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+    line.unwrap_or_else(|| panic!("no {name} in {env}")).to_owned()
+}
+
+#[tokio::test]
+async fn a_platform_that_is_up_heals_itself_and_is_gone_when_it_is_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    paas_dev(folder, &["up", "--detach", "--ingress", "2"]).await;
+    let pids = folder.join("dev/pids");
+    let list = std::fs::read_to_string(&pids).unwrap();
+    for name in ["postgres", "nats", "standin", "ingress-1", "ingress-2", "deployer-1"] {
+        assert!(listed(&pids, name).is_some(), "no {name} in {list}");
+    }
+
+    let api = Api::new(&setting(folder, "INGRESS_URL"), &setting(folder, "PAAS_TOKEN")).unwrap();
+    let app = api.create_app("hello").await.unwrap();
+    let ingress = listed(&pids, "ingress-1").unwrap();
+    kill(Pid::from_raw(ingress), Signal::SIGKILL).unwrap();
+    let again = || async { Ok(listed(&pids, "ingress-1").filter(|pid| *pid != ingress)) };
+    wait::until("another ingress", PATIENCE, again).await.unwrap();
+    let address = setting(folder, "INGRESS_URL_1").replace("http://", "");
+    e2e::api::http_ready(&address, PATIENCE).await.unwrap();
+    assert!(api.deploys(app.id).await.is_ok());
+
+    let running: Vec<i32> = std::fs::read_to_string(&pids)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.split_once('=')?.1.parse().ok())
+        .collect();
+    paas_dev(folder, &["down"]).await;
+    assert!(!running.into_iter().any(runs));
+    assert!(!folder.join("dev/env").exists());
 }

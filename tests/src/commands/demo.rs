@@ -59,6 +59,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let as_expected = match told {
         Ok(cases) => {
             screen::summary(&cases);
+            introduce(&options.cluster);
             if !args.exit {
                 stack.announce()?;
                 println!(
@@ -83,7 +84,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 fn introduce(cluster: &Cluster) {
     match cluster {
         Cluster::Standin(_) => screen::note(
-            "The cluster is a STAND-IN for the Kubernetes and Tekton API: it behaves as recorded, and runs no container",
+            "The cluster is a STAND-IN for the Kubernetes and Tekton API: it behaves as recorded and runs no container",
         ),
         Cluster::Real(kubeconfig) => {
             screen::note(&format!("The cluster is the real one of {}", kubeconfig.display()));

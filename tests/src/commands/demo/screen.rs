@@ -38,7 +38,7 @@ pub(super) fn warning(text: &str) {
 /// Something that happened, so long after the push.
 pub(super) fn event(after: Duration, what: &str, details: &str) {
     let style = match what {
-        "live" => GREEN,
+        "went_live" => GREEN,
         "failed" | "401" => RED,
         _ => CYAN,
     };

@@ -81,7 +81,7 @@ impl Story {
         let files = [("hello.sh", SOURCE), ("Dockerfile", DOCKERFILE)];
         self.repository.commit("Say hello", &files).await?;
         let (state, _) = self.push_and_watch().await?;
-        screen::note(&format!("{} is {state}", self.app.url));
+        screen::note(&format!("The app is at {}", self.app.url));
         Ok(Case { act: "push to main", expected: "202, live".into(), seen: state })
     }
 
@@ -152,12 +152,13 @@ impl Story {
                 sleep(POLL).await;
                 continue;
             };
+            let outcome = deploy.reason.as_ref().or(deploy.image.as_ref());
             for event in deploy.events.iter().filter(|event| shown.insert(event.version)) {
-                screen::event(started.elapsed(), &event.kind, "");
+                let is_last = deploy.has_ended() && Some(event) == deploy.events.last();
+                let details = outcome.filter(|_| is_last).map_or("", String::as_str);
+                screen::event(started.elapsed(), &event.kind, details);
             }
             if deploy.has_ended() {
-                let details = deploy.reason.or(deploy.image).unwrap_or_default();
-                screen::event(started.elapsed(), &deploy.state, &details);
                 return Ok((format!("{}, {}", answer.status, deploy.state), id));
             }
             sleep(POLL).await;
