@@ -74,12 +74,10 @@ pub async fn ping(client: &Client) -> anyhow::Result<()> {
 
 fn log(event: &Event) {
     match event {
-        Event::Connected => tracing::info!("connected to the broker"),
         Event::Disconnected => tracing::warn!("the connection to the broker is lost; reconnecting"),
         Event::LameDuckMode => tracing::warn!("the broker is about to shut down"),
-        Event::Draining | Event::Closed => {
-            tracing::debug!(%event, "the connection to the broker ends");
-        }
+        // The client's own log says as much.
+        Event::Connected | Event::Draining | Event::Closed => {}
         Event::SlowConsumer(_) | Event::ServerError(_) | Event::ClientError(_) => {
             tracing::warn!(%event, "trouble on the connection to the broker");
         }

@@ -2,6 +2,8 @@
 //! the same type either way, and only two kinds of failure.
 
 mod connect;
+#[cfg(test)]
+pub(crate) mod fake;
 mod tls;
 
 use std::time::Duration;

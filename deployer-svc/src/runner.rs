@@ -2,6 +2,7 @@
 //! Word of a change starts it at once; the poll underneath makes every such word dispensable.
 
 mod boundary;
+mod inputs;
 mod line;
 mod outcome;
 mod patience;
@@ -24,6 +25,7 @@ use crate::{
     cluster_port::Cluster,
     store::{self, Notifications, Store},
 };
+use inputs::Inputs;
 use line::Worker;
 use step::Hands;
 
@@ -38,6 +40,7 @@ pub struct Runner {
     store: Store,
     notifications: Notifications,
     hands: Arc<Hands>,
+    inputs: Arc<Inputs>,
 }
 
 impl Runner {
@@ -49,7 +52,8 @@ impl Runner {
         cluster: Cluster,
         limits: Limits,
     ) -> Self {
-        Self { store, notifications, hands: Arc::new(Hands::new(cluster, limits)) }
+        let hands = Arc::new(Hands::new(cluster, limits));
+        Self { store, notifications, hands, inputs: Arc::default() }
     }
 
     /// Works on lines until the shutdown; then finishes the steps in flight and gives the lines back.
@@ -58,25 +62,17 @@ impl Runner {
         let mut lines = JoinSet::new();
         let mut failures = 0;
         while !shutdown.is_cancelled() {
-            let wait = match self.lease(&mut lines, &shutdown).await {
-                Ok(wait) => {
+            match self.lease(&mut lines, &shutdown).await {
+                Ok(()) => {
                     failures = 0;
-                    wait
+                    shutdown.run_until_cancelled(until_due(&mut lines, &mut news)).await;
                 }
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(%error, "lines cannot be leased; trying again");
-                    shutdown
-                        .run_until_cancelled(tokio::time::sleep(backoff::delay(failures)))
-                        .await;
-                    continue;
+                    let wait = tokio::time::sleep(backoff::delay(failures));
+                    shutdown.run_until_cancelled(wait).await;
                 }
-            };
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = hear(&mut news) => {}
-                Some(ended) = lines.join_next() => note(ended),
-                () = tokio::time::sleep(wait) => {}
             }
         }
         while let Some(ended) = lines.join_next().await {
@@ -85,28 +81,47 @@ impl Runner {
         Ok(())
     }
 
-    /// Takes as many lines as there are free hands, and says how long to wait for the next look.
+    /// Takes as many of the lines that are due as there are free hands.
     async fn lease(
         &self,
         lines: &mut JoinSet<()>,
         shutdown: &CancellationToken,
-    ) -> Result<Duration, store::Error> {
+    ) -> Result<(), store::Error> {
         let free = LINES_AT_ONCE.saturating_sub(lines.len());
         if free == 0 {
-            return Ok(POLL);
+            return Ok(());
         }
-        let leased = self.store.lease_next(line::LEASE, free).await?;
-        let more_are_due = leased.len() == free;
-        for leased in leased {
+        for leased in self.store.lease_next(line::LEASE, free).await? {
             boundary::leased();
             let worker = Worker {
                 store: self.store.clone(),
                 hands: Arc::clone(&self.hands),
+                inputs: Arc::clone(&self.inputs),
                 shutdown: shutdown.clone(),
             };
             lines.spawn(worker.work(leased));
         }
-        Ok(if more_are_due { Duration::ZERO } else { POLL })
+        Ok(())
+    }
+}
+
+/// Waits until lines may be due and a hand is free. When all hands were busy, the first that is free finds out.
+async fn until_due(lines: &mut JoinSet<()>, news: &mut Receiver<Uuid>) {
+    let all_were_busy = lines.len() >= LINES_AT_ONCE;
+    let poll = tokio::time::sleep(POLL);
+    tokio::pin!(poll);
+    loop {
+        tokio::select! {
+            () = hear(news), if !all_were_busy => return,
+            () = &mut poll => return,
+            Some(ended) = lines.join_next() => note(ended),
+        }
+        while let Some(ended) = lines.try_join_next() {
+            note(ended);
+        }
+        if all_were_busy {
+            return;
+        }
     }
 }
 

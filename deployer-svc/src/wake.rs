@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -13,7 +13,9 @@ use crate::{
 };
 
 /// A rollout changes its Deployment many times within moments: that is one hint.
-const BURST: Duration = Duration::from_millis(50);
+const BURST: Duration = Duration::from_millis(100);
+/// Each is a transaction of its own.
+const WAKES_AT_ONCE: usize = 4;
 const LARGEST_BURST: usize = 256;
 
 /// Watches the cluster until the shutdown, again whenever the watch breaks.
@@ -48,11 +50,11 @@ async fn watch(store: &Store, cluster: &Cluster, failures: &mut u32) -> Result<(
     let mut bursts = std::pin::pin!(hints.ready_chunks(LARGEST_BURST));
     while let Some(burst) = bursts.next().await {
         *failures = 0;
-        for app in apps(burst)? {
-            // The hint is lost with the error; the poll is not.
-            if let Err(error) = store.wake(app).await {
-                tracing::debug!(app.id = %app, %error, "a hint was lost");
-            }
+        let wakes = stream::iter(apps(burst)?).map(|app| store.wake(app));
+        let woken: Vec<_> = wakes.buffer_unordered(WAKES_AT_ONCE).collect().await;
+        // The hints are lost with the error; the poll is not.
+        if let Some(error) = woken.into_iter().find_map(Result::err) {
+            tracing::debug!(%error, "hints were lost");
         }
         tokio::time::sleep(BURST).await;
     }

@@ -1,6 +1,6 @@
 //! Works on one line for as long as it moves: a step, its report, the next step of the new state.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use deploy_domain::{BuildOutcome, Command, DeployId, Step};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -9,12 +9,13 @@ use tracing::{Instrument as _, info_span};
 
 use super::{
     boundary,
+    inputs::Inputs,
     step::{Finding, Hands},
     visit::Visit,
 };
 use crate::{
     cluster_port,
-    store::{self, CommandError, DeployInputs, Leased, Next, Store},
+    store::{self, CommandError, Leased, Next, Store},
 };
 
 /// How long a line stays with a process that died.
@@ -24,6 +25,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 pub(super) struct Worker {
     pub(super) store: Store,
     pub(super) hands: Arc<Hands>,
+    pub(super) inputs: Arc<Inputs>,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -49,8 +51,6 @@ impl From<CommandError> for Trouble {
     }
 }
 
-type Inputs = HashMap<DeployId, DeployInputs>;
-
 impl Worker {
     /// Works on the line until it has to wait, and gives it back. Whoever loses the lease stops where they are.
     pub(super) async fn work(self, mut leased: Leased) {
@@ -65,11 +65,10 @@ impl Worker {
 
     async fn advance(&self, leased: &mut Leased) {
         let mut visit = Visit::new(leased.failures);
-        let mut inputs = Inputs::new();
         while !self.shutdown.is_cancelled()
             && let Some(step) = visit.next_step(&leased.line)
         {
-            match self.step(leased, &step, &mut inputs, &mut visit).await {
+            match self.step(leased, &step, &mut visit).await {
                 Ok(true) => {}
                 Ok(false) => visit.underway(step),
                 Err(Trouble::Store(error @ store::Error::LeaseLost(_))) => {
@@ -102,17 +101,11 @@ impl Worker {
         &self,
         leased: &mut Leased,
         step: &Step,
-        inputs: &mut Inputs,
         visit: &mut Visit,
     ) -> Result<bool, Trouble> {
         let deploy = deploy_of(step);
-        let inputs = match inputs.entry(deploy) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(place) => {
-                let found = self.store.deploy_inputs(deploy).await?;
-                place.insert(found.ok_or(Trouble::Unrecorded(deploy))?)
-            }
-        };
+        let inputs = self.inputs.of(deploy, &self.store).await?;
+        let inputs = inputs.ok_or(Trouble::Unrecorded(deploy))?;
         let span = info_span!(
             "deploy.step",
             app.id = %leased.app.id,
@@ -122,7 +115,7 @@ impl Worker {
         telemetry::set_parent(&span, inputs.traceparent.as_deref());
         async {
             boundary::before_effect(step);
-            let finding = self.hands.perform(&leased.app, step, inputs).await?;
+            let finding = self.hands.perform(&leased.app, step, &inputs).await?;
             boundary::after_effect(step);
             let Finding::Report(command) = finding else { return Ok(false) };
             if let Command::ReportBuild { deploy, outcome: BuildOutcome::Started } = &command {

@@ -1,126 +1,31 @@
 //! Steps against a fake agent, over the same channel that the real one is reached by.
 
-use std::sync::{Arc, Mutex};
-
-use futures_util::stream::{self, BoxStream};
-use paas_proto::cluster::{
-    BuildPhase, GetBuildResponse, GetRolloutRequest, GetRolloutResponse, PutBackResponse,
-    RollOutResponse, RolloutPhase, StartBuildResponse, StopBuildResponse, WatchRequest,
-    WatchResponse, cluster_server,
-};
-use tonic::{Request, Response, Status};
+use paas_proto::cluster::{BuildPhase, RolloutPhase};
 use uuid::Uuid;
 
 use super::*;
-use crate::cluster_port;
+use crate::cluster_port::{
+    self,
+    fake::{Fake, passing_trouble, refusal},
+};
 
 const LIMITS: Limits = Limits { build: Duration::from_mins(1), rollout: Duration::from_mins(1) };
 
-/// Answers what it is told to, and remembers what it was asked.
-#[derive(Clone)]
-struct Fake {
-    build: Result<Build, Status>,
-    rollout: Result<Rollout, Status>,
-    asked: Arc<Mutex<Vec<String>>>,
+async fn perform(fake: &Fake, step: &Step) -> Result<Finding, Error> {
+    perform_within(fake, step, LIMITS).await
 }
 
-impl Fake {
-    fn building(build: Result<Build, Status>) -> Self {
-        Self { build, rollout: Ok(Rollout::default()), asked: Arc::default() }
-    }
-
-    fn rolling_out(rollout: Result<Rollout, Status>) -> Self {
-        Self { build: Ok(Build::default()), rollout, asked: Arc::default() }
-    }
-
-    fn note(&self, call: impl Into<String>) {
-        self.asked.lock().unwrap().push(call.into());
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-
-    async fn perform(&self, step: &Step) -> Result<Finding, Error> {
-        self.perform_within(step, LIMITS).await
-    }
-
-    async fn perform_within(&self, step: &Step, limits: Limits) -> Result<Finding, Error> {
-        let (cluster, server) = cluster_port::in_process(self.clone());
-        tokio::spawn(server);
-        let app = App { id: Uuid::from_u128(1), name: "web".to_owned(), tenant_id: Uuid::nil() };
-        let inputs = DeployInputs {
-            clone_url: "https://example.com/web.git".to_owned(),
-            sha: sha().to_string(),
-            traceparent: Some("00-trace".to_owned()),
-            stage_since: Timestamp::UNIX_EPOCH,
-        };
-        Hands::new(cluster, limits).perform(&app, step, &inputs).await
-    }
-}
-
-#[tonic::async_trait]
-impl cluster_server::Cluster for Fake {
-    async fn start_build(
-        &self,
-        request: Request<StartBuildRequest>,
-    ) -> Result<Response<StartBuildResponse>, Status> {
-        let StartBuildRequest { app, run_name, clone_url, traceparent, .. } = request.into_inner();
-        let app = app.unwrap_or_default().name;
-        self.note(format!("start {app} {run_name} {clone_url} {traceparent}"));
-        let build = Some(self.build.clone()?);
-        Ok(Response::new(StartBuildResponse { build }))
-    }
-
-    async fn stop_build(
-        &self,
-        request: Request<StopBuildRequest>,
-    ) -> Result<Response<StopBuildResponse>, Status> {
-        self.note(format!("stop {}", request.into_inner().run_name));
-        let build = Some(self.build.clone()?);
-        Ok(Response::new(StopBuildResponse { build }))
-    }
-
-    async fn get_build(
-        &self,
-        request: Request<GetBuildRequest>,
-    ) -> Result<Response<GetBuildResponse>, Status> {
-        assert!(request.metadata().contains_key("grpc-timeout"), "a call without a deadline");
-        self.note(format!("get {}", request.into_inner().run_name));
-        let build = Some(self.build.clone()?);
-        Ok(Response::new(GetBuildResponse { build }))
-    }
-
-    async fn roll_out(
-        &self,
-        request: Request<RollOutRequest>,
-    ) -> Result<Response<RollOutResponse>, Status> {
-        self.note(format!("roll out {}", request.into_inner().generation));
-        let rollout = Some(self.rollout.clone()?);
-        Ok(Response::new(RollOutResponse { rollout }))
-    }
-
-    async fn get_rollout(
-        &self,
-        _: Request<GetRolloutRequest>,
-    ) -> Result<Response<GetRolloutResponse>, Status> {
-        Err(Status::unimplemented("the runner does not use it"))
-    }
-
-    async fn put_back(
-        &self,
-        request: Request<PutBackRequest>,
-    ) -> Result<Response<PutBackResponse>, Status> {
-        self.note(format!("put back {}", request.into_inner().generation));
-        let rollout = Some(self.rollout.clone()?);
-        Ok(Response::new(PutBackResponse { rollout }))
-    }
-
-    type WatchStream = BoxStream<'static, Result<WatchResponse, Status>>;
-
-    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        Ok(Response::new(Box::pin(stream::empty())))
-    }
+async fn perform_within(fake: &Fake, step: &Step, limits: Limits) -> Result<Finding, Error> {
+    let (cluster, server) = cluster_port::in_process(fake.clone());
+    tokio::spawn(server);
+    let app = App { id: Uuid::from_u128(1), name: "web".to_owned(), tenant_id: Uuid::nil() };
+    let inputs = DeployInputs {
+        clone_url: "https://example.com/web.git".to_owned(),
+        sha: sha().to_string(),
+        traceparent: Some("00-trace".to_owned()),
+        stage_since: Timestamp::UNIX_EPOCH,
+    };
+    Hands::new(cluster, limits).perform(&app, step, &inputs).await
 }
 
 const DEPLOY: DeployId = DeployId(Uuid::from_u128(7));
@@ -169,7 +74,7 @@ fn put_back() -> Step {
 #[tokio::test]
 async fn a_build_is_started_with_all_that_it_needs() {
     let fake = Fake::building(Ok(build(BuildPhase::Running)));
-    assert_eq!(fake.perform(&start_build()).await, Ok(build_is(BuildOutcome::Started)));
+    assert_eq!(perform(&fake, &start_build()).await, Ok(build_is(BuildOutcome::Started)));
     let run = ids::run_name(DEPLOY.0);
     let expected = format!("start web {run} https://example.com/web.git 00-trace");
     assert_eq!(fake.asked(), [expected]);
@@ -179,32 +84,32 @@ async fn a_build_is_started_with_all_that_it_needs() {
 async fn a_build_that_an_earlier_try_started_may_have_ended() {
     let fake = Fake::building(Ok(build(BuildPhase::Succeeded)));
     let expected = build_is(BuildOutcome::Succeeded { image: image() });
-    assert_eq!(fake.perform(&start_build()).await, Ok(expected));
+    assert_eq!(perform(&fake, &start_build()).await, Ok(expected));
 }
 
 #[tokio::test]
 async fn a_request_that_can_never_work_fails_the_deploy_with_the_reason() {
-    let refused = Status::failed_precondition("there is no namespace paas-builds");
-    let reason = refused.message().to_owned();
+    let reason = "there is no namespace paas-builds".to_owned();
+    let refused = refusal(&reason);
     let fake = Fake::building(Err(refused.clone()));
     let expected = build_is(BuildOutcome::Failed { reason: reason.clone() });
-    assert_eq!(fake.perform(&start_build()).await, Ok(expected));
+    assert_eq!(perform(&fake, &start_build()).await, Ok(expected));
     let fake = Fake::rolling_out(Err(refused));
     let expected = rollout_is(RolloutOutcome::Failed { reason });
-    assert_eq!(fake.perform(&roll_out()).await, Ok(expected));
+    assert_eq!(perform(&fake, &roll_out()).await, Ok(expected));
 }
 
 #[tokio::test]
 async fn a_missing_permission_or_a_lost_connection_is_waited_out() {
-    for status in [Status::permission_denied("no"), Status::unavailable("no")] {
+    for status in passing_trouble() {
         let fake = Fake::building(Err(status.clone()));
         for step in
             [start_build(), Step::CheckBuild { deploy: DEPLOY }, Step::StopBuild { deploy: DEPLOY }]
         {
-            assert!(matches!(fake.perform(&step).await, Err(Error::Transient(_))), "{step:?}");
+            assert!(matches!(perform(&fake, &step).await, Err(Error::Transient(_))), "{step:?}");
         }
         let fake = Fake::rolling_out(Err(status));
-        assert!(matches!(fake.perform(&roll_out()).await, Err(Error::Transient(_))));
+        assert!(matches!(perform(&fake, &roll_out()).await, Err(Error::Transient(_))));
     }
 }
 
@@ -212,14 +117,14 @@ async fn a_missing_permission_or_a_lost_connection_is_waited_out() {
 async fn a_running_build_is_looked_at_again() {
     let fake = Fake::building(Ok(running_since(Timestamp::now())));
     let step = Step::CheckBuild { deploy: DEPLOY };
-    assert_eq!(fake.perform(&step).await, Ok(Finding::Underway));
+    assert_eq!(perform(&fake, &step).await, Ok(Finding::Underway));
 }
 
 #[tokio::test]
 async fn a_build_that_nobody_ended_is_stopped_and_has_failed() {
     let fake = Fake::building(Ok(running_since(Timestamp::UNIX_EPOCH)));
     let reason = "it did not end within 60 s".to_owned();
-    let found = fake.perform(&Step::CheckBuild { deploy: DEPLOY }).await;
+    let found = perform(&fake, &Step::CheckBuild { deploy: DEPLOY }).await;
     assert_eq!(found, Ok(build_is(BuildOutcome::Failed { reason })));
     let run = ids::run_name(DEPLOY.0);
     assert_eq!(fake.asked(), [format!("get {run}"), format!("stop {run}")]);
@@ -229,25 +134,25 @@ async fn a_build_that_nobody_ended_is_stopped_and_has_failed() {
 async fn a_stopped_build_is_reported_when_it_has_ended() {
     let step = Step::StopBuild { deploy: DEPLOY };
     let underway = Fake::building(Ok(running_since(Timestamp::now())));
-    assert_eq!(underway.perform(&step).await, Ok(Finding::Underway));
+    assert_eq!(perform(&underway, &step).await, Ok(Finding::Underway));
     let ended = Ok(Finding::Report(Command::ReportStopped { deploy: DEPLOY }));
     for phase in [BuildPhase::Succeeded, BuildPhase::Failed, BuildPhase::Gone] {
-        assert_eq!(Fake::building(Ok(build(phase))).perform(&step).await, ended);
+        assert_eq!(perform(&Fake::building(Ok(build(phase))), &step).await, ended);
     }
     let stuck = Fake::building(Ok(running_since(Timestamp::UNIX_EPOCH)));
-    assert_eq!(stuck.perform(&step).await, ended, "a line does not wait for it for ever");
+    assert_eq!(perform(&stuck, &step).await, ended, "a line does not wait for it for ever");
 }
 
 #[tokio::test]
 async fn a_rollout_is_reported_when_it_is_decided() {
     let fake = Fake::rolling_out(Ok(rollout(RolloutPhase::Progressing)));
-    assert_eq!(fake.perform(&roll_out()).await, Ok(Finding::Underway));
+    assert_eq!(perform(&fake, &roll_out()).await, Ok(Finding::Underway));
     let fake = Fake::rolling_out(Ok(rollout(RolloutPhase::Complete)));
-    assert_eq!(fake.perform(&roll_out()).await, Ok(rollout_is(RolloutOutcome::Complete)));
+    assert_eq!(perform(&fake, &roll_out()).await, Ok(rollout_is(RolloutOutcome::Complete)));
     let fake = Fake::rolling_out(Ok(rollout(RolloutPhase::Fenced)));
     let outcome = RolloutOutcome::Fenced { found: 9 };
     let command = Command::ReportPutBack { deploy: DEPLOY, generation: 3, outcome };
-    assert_eq!(fake.perform(&put_back()).await, Ok(Finding::Report(command)));
+    assert_eq!(perform(&fake, &put_back()).await, Ok(Finding::Report(command)));
     assert_eq!(fake.asked(), ["put back 3"]);
 }
 
@@ -256,6 +161,6 @@ async fn a_rollout_that_kubernetes_never_decides_has_failed() {
     let fake = Fake::rolling_out(Ok(rollout(RolloutPhase::Progressing)));
     let limits = Limits { rollout: Duration::ZERO, ..LIMITS };
     let reason = "not complete within 0 s: 0 of 1 is up".to_owned();
-    let found = fake.perform_within(&roll_out(), limits).await;
+    let found = perform_within(&fake, &roll_out(), limits).await;
     assert_eq!(found, Ok(rollout_is(RolloutOutcome::Failed { reason })));
 }
