@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_ends_in_time_is_counted() {
+    async fn every_time_is_as_long_as_the_act() {
         let nap = |worker: u8| async move {
             tokio::time::sleep(Duration::from_millis(5)).await;
             Ok(worker)
         };
-        let measured =
-            run(vec![0_u8; 2], Duration::ZERO, Duration::from_millis(50), nap).await.unwrap();
-        assert!((2..=20).contains(&measured.count()), "{}", measured.count());
-        assert!(measured.quantile(0.5) >= Duration::from_millis(5));
+        let measured = run(vec![0_u8; 2], Duration::ZERO, Duration::from_millis(100), nap).await;
+        let measured = measured.unwrap();
+        assert!(measured.count() <= 40, "two workers, 20 naps each at most: {}", measured.count());
+        assert!(measured.quantile(0.0) >= Duration::from_millis(5));
     }
 }

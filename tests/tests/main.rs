@@ -1,4 +1,5 @@
 //! What needs real servers: one binary, a database and a stream prefix for each test, no sleeps and no retries.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod dev_stack;
 mod servers;
