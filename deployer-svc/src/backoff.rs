@@ -4,11 +4,18 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
+/// Failures after which the short wait grows no more.
+const SHORT: u32 = 4;
 
 /// Twice as long after each failure, up to half a minute; up to half of it less, so that those who failed together do
 /// not come back together.
 pub(crate) fn delay(failures: u32) -> Duration {
     jittered(full(failures))
+}
+
+/// The same for what costs nothing to try and holds everything up while it is away: at most four seconds.
+pub(crate) fn short_delay(failures: u32) -> Duration {
+    delay(failures.min(SHORT))
 }
 
 /// At random between half the duration and all of it.
@@ -36,6 +43,7 @@ mod tests {
         for _ in 0..200 {
             let wait = delay(7);
             assert!(wait >= LONGEST / 2 && wait <= LONGEST, "{wait:?}");
+            assert!(short_delay(u32::MAX) <= Duration::from_secs(4));
         }
     }
 }

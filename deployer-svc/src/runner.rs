@@ -64,13 +64,18 @@ impl Runner {
         while !shutdown.is_cancelled() {
             match self.lease(&mut lines, &shutdown).await {
                 Ok(()) => {
+                    if failures > 0 {
+                        tracing::info!("lines can be leased again");
+                    }
                     failures = 0;
                     shutdown.run_until_cancelled(until_due(&mut lines, &mut news)).await;
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::warn!(%error, "lines cannot be leased; trying again");
-                    let wait = tokio::time::sleep(backoff::delay(failures));
+                    if failures == 1 {
+                        tracing::warn!(%error, "lines cannot be leased; trying again");
+                    }
+                    let wait = tokio::time::sleep(backoff::short_delay(failures));
                     shutdown.run_until_cancelled(wait).await;
                 }
             }

@@ -54,7 +54,9 @@ pub(crate) async fn until<T, E: Display>(
             Err(Obstacle::Passing(error)) => {
                 failures += 1;
                 tracing::warn!(%error, "waiting for {what}");
-                shutdown.run_until_cancelled(tokio::time::sleep(backoff::delay(failures))).await;
+                shutdown
+                    .run_until_cancelled(tokio::time::sleep(backoff::short_delay(failures)))
+                    .await;
             }
         }
     }

@@ -33,9 +33,9 @@ pub(crate) async fn run(
         };
         failures += 1;
         let error = ended.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
-        let wait = backoff::delay(failures);
+        let wait = backoff::short_delay(failures);
         // Streams end now and then, by the agent's restart or the API server's limit: no reason to alarm anybody.
-        if failures > 1 {
+        if failures == 2 {
             tracing::warn!(error, ?wait, "the cluster cannot be watched; its state is polled");
         } else {
             tracing::debug!(error, ?wait, "the watch of the cluster is taken up again");

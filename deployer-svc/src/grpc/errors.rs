@@ -21,7 +21,8 @@ pub(super) fn of_command(error: CommandError) -> Status {
 pub(super) fn of_store(error: Error) -> Status {
     match error {
         Error::Transient(_) | Error::Conflict(_) => {
-            tracing::warn!(%error, "a call could not be answered");
+            // Health says so once; each call would say it again.
+            tracing::debug!(%error, "a call could not be answered");
             Status::unavailable("the database cannot answer now; try again")
         }
         Error::UnknownApp(app) => no_app(app),
