@@ -77,13 +77,17 @@ impl Intake {
         while self.database_answers().await {
             match self.pull(&mut source).await {
                 Ok((epoch, messages)) => {
-                    failures = 0;
+                    if std::mem::take(&mut failures) > 0 {
+                        tracing::info!(stream = self.stream(), "pulling again");
+                    }
                     self.settle(epoch, messages).await;
                 }
                 Err(error) => {
                     failures += 1;
                     source = None;
-                    tracing::warn!(stream = self.stream(), %error, "cannot pull; trying again");
+                    if failures == 1 {
+                        tracing::warn!(stream = self.stream(), %error, "cannot pull; trying again");
+                    }
                     self.pause(failures).await;
                 }
             }

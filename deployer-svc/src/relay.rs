@@ -30,6 +30,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// Before a replica that does not relay asks again whether it should.
 const STANDBY: Duration = Duration::from_secs(5);
 
+/// In failures: what waits during an outage is not to wait long after it.
+const LONGEST_BACKOFF: u32 = 4;
+
 /// Why relaying stopped for a while.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -70,8 +73,10 @@ impl Relay {
                 Ok(()) => STANDBY,
                 Err(error) => {
                     failures += 1;
-                    tracing::warn!(%error, failures, "the public copy of events falls behind");
-                    backoff::delay(failures)
+                    if failures == 1 {
+                        tracing::warn!(%error, "the public copy of events falls behind");
+                    }
+                    backoff::delay(failures.min(LONGEST_BACKOFF))
                 }
             };
             tokio::time::sleep(wait).await;
@@ -90,7 +95,9 @@ impl Relay {
                 }
                 published => published?,
             }
-            *failures = 0;
+            if std::mem::take(failures) > 0 {
+                tracing::info!("the public copy of events catches up");
+            }
             if events.is_empty() {
                 wait(&mut hints).await;
             }

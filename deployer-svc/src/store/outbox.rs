@@ -55,12 +55,11 @@ impl Outbox {
     /// The next events that were not published, in an order that no late commit can change: only what is older than
     /// the oldest transaction still open.
     pub async fn next(&self, limit: i64) -> Result<Vec<Recorded>, Error> {
-        const NEXT: &str = "select e.txid::text as txid, e.position, e.app_id, e.version, e.deploy_id, e.type, e.data, \
-                 e.traceparent, e.recorded_at \
-             from line_events e, relay r \
-             where (e.txid, e.position) > (r.txid, r.position) \
-                 and e.txid < pg_snapshot_xmin(pg_current_snapshot()) \
-             order by e.txid, e.position limit $1";
+        const NEXT: &str = "select txid::text as txid_text, position, app_id, version, deploy_id, type, data, traceparent, recorded_at \
+             from line_events \
+             where (txid, position) > ((select txid from relay), (select position from relay)) \
+                 and txid < pg_snapshot_xmin(pg_current_snapshot()) \
+             order by txid, position limit $1";
         within(async {
             let rows = self.client.query(NEXT, &[&limit]).await?;
             rows.iter().map(Recorded::read).collect()
@@ -89,7 +88,7 @@ impl Recorded {
             data: row.try_get("data")?,
             traceparent: row.try_get("traceparent")?,
             recorded_at: row.try_get("recorded_at")?,
-            txid: row.try_get("txid")?,
+            txid: row.try_get("txid_text")?,
             position: row.try_get("position")?,
         })
     }
