@@ -14,7 +14,7 @@ mod embedded {
 
 /// Names the session lock of the one who migrates: the runner itself takes none.
 const LOCK: i64 = 0x7061_6173_6d69_6772;
-/// For another process that is migrating, and for opening the connection.
+/// For another process that is migrating.
 const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(200);
 /// All that is missing.
@@ -40,6 +40,9 @@ pub enum Error {
     /// Another process does not come to an end with it.
     #[error("another process has been migrating this database for {} s", PATIENCE.as_secs())]
     Busy,
+    /// The database does not come to an end with it.
+    #[error("the migrations did not end within {} s", MIGRATION_TIME.as_secs())]
+    TooLong,
     /// A migration failed; those before it stay applied.
     #[error("the migration failed: {0}")]
     Failed(#[source] Box<refinery::Error>),
@@ -60,14 +63,16 @@ fn list(versions: &BTreeSet<i32>) -> String {
 
 /// Applies the migrations that are missing, one process at a time.
 pub async fn migrate(settings: &Settings) -> Result<(), Error> {
+    timeout(MIGRATION_TIME, apply(settings)).await.unwrap_or(Err(Error::TooLong))
+}
+
+async fn apply(settings: &Settings) -> Result<(), Error> {
     let (mut client, driver) = Link::new(settings)?.open().await?;
     drive(driver);
     client.batch_execute(SESSION).await?;
     lock(&client).await?;
-    let applied = timeout(MIGRATION_TIME, known().run_async(&mut client))
-        .await
-        .map_err(|_| Error::Busy)?
-        .map_err(|error| Error::Failed(Box::new(error)))?;
+    let applied =
+        known().run_async(&mut client).await.map_err(|error| Error::Failed(Box::new(error)))?;
     for migration in applied.applied_migrations() {
         tracing::info!(migration = %migration, "applied");
     }
