@@ -52,6 +52,8 @@ pub enum Command {
     Redeploy {
         /// The id of the deploy to be.
         deploy: DeployId,
+        /// Who asks.
+        by: String,
     },
     /// Put an earlier release's image live, and hold pushes back.
     RollBack {
@@ -59,6 +61,8 @@ pub enum Command {
         deploy: DeployId,
         /// The deploy that brought the release; the one before the live one when absent.
         to: Option<DeployId>,
+        /// Who asks.
+        by: String,
     },
     /// Deploy pushes again.
     Resume {

@@ -33,8 +33,8 @@ pub fn decide(line: &Line, command: Command) -> Result<Vec<Event>, Rejection> {
         }
         Command::ReportStopped { deploy } => decide_stopped(line, deploy),
         Command::Cancel { deploy, by } => decide_cancel(line, deploy, by)?,
-        Command::Redeploy { deploy } => decide_redeploy(line, deploy)?,
-        Command::RollBack { deploy, to } => decide_rollback(line, deploy, to)?,
+        Command::Redeploy { deploy, by } => decide_redeploy(line, deploy, by)?,
+        Command::RollBack { deploy, to, by } => decide_rollback(line, deploy, to, by)?,
         Command::Resume { by } => decide_resume(line, by),
     };
     events.extend(next_rollout(line, &events));
@@ -195,14 +195,14 @@ fn decide_cancel(line: &Line, id: DeployId, by: String) -> Result<Vec<Event>, Re
     }
 }
 
-fn decide_redeploy(line: &Line, id: DeployId) -> Result<Vec<Event>, Rejection> {
+fn decide_redeploy(line: &Line, id: DeployId, by: String) -> Result<Vec<Event>, Rejection> {
     if line.knows(id) {
         return Ok(Vec::new());
     }
     let sha = line.newest.as_ref().ok_or(Rejection::NoPush)?.after.clone();
     refuse_if_underway(line, |deploy| deploy.sha == sha)?;
     let mut events = supersede(line, id);
-    events.push(Event::RedeployRequested { deploy: id, sha });
+    events.push(Event::RedeployRequested { deploy: id, sha, by });
     Ok(events)
 }
 
@@ -210,6 +210,7 @@ fn decide_rollback(
     line: &Line,
     id: DeployId,
     to: Option<DeployId>,
+    by: String,
 ) -> Result<Vec<Event>, Rejection> {
     if line.knows(id) {
         return Ok(Vec::new());
@@ -225,7 +226,7 @@ fn decide_rollback(
     }
     refuse_if_underway(line, |deploy| deploy.sha == sha && deploy.is_on_the_cluster())?;
     let mut events = supersede(line, id);
-    events.push(Event::RollbackRequested { deploy: id, release: number, sha, image });
+    events.push(Event::RollbackRequested { deploy: id, release: number, sha, image, by });
     events.push(Event::AutoDeployPaused { by: id });
     Ok(events)
 }

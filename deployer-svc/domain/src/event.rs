@@ -23,6 +23,8 @@ pub enum Event {
         deploy: DeployId,
         /// The commit.
         sha: Sha,
+        /// Who.
+        by: String,
     },
     /// A person wants a release's image live again.
     RollbackRequested {
@@ -34,6 +36,8 @@ pub enum Event {
         sha: Sha,
         /// Its image.
         image: Image,
+        /// Who.
+        by: String,
     },
     /// A push of the commit that is live already, with nothing else underway.
     LeftUnchanged {

@@ -15,10 +15,10 @@ pub fn evolve(mut line: Line, event: &Event) -> Line {
             line.see(push);
             line.begin(push.mark.deploy, &push.mark.after, push.source, Stage::Requested);
         }
-        Event::RedeployRequested { deploy, sha } => {
+        Event::RedeployRequested { deploy, sha, .. } => {
             line.begin(*deploy, sha, Source::Manual, Stage::Requested);
         }
-        Event::RollbackRequested { deploy, release, sha, image } => {
+        Event::RollbackRequested { deploy, release, sha, image, .. } => {
             line.begin(
                 *deploy,
                 sha,

@@ -52,8 +52,14 @@ fn one_of_each() -> Vec<Event> {
     timed.mark.pushed_at = Some(1_700_000_000);
     vec![
         Event::Requested { push: timed },
-        Event::RedeployRequested { deploy, sha: sha('a') },
-        Event::RollbackRequested { deploy, release: 3, sha: sha('a'), image: image('a') },
+        Event::RedeployRequested { deploy, sha: sha('a'), by: "ada".into() },
+        Event::RollbackRequested {
+            deploy,
+            release: 3,
+            sha: sha('a'),
+            image: image('a'),
+            by: "ada".into(),
+        },
         Event::LeftUnchanged { push: push(1, 'a', 'b'), live: other },
         Event::FoundDuplicate { push: push(1, 'a', 'b'), of: other },
         Event::ArrivedLate { push: push(1, 'a', 'b'), newer: other },

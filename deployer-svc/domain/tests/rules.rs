@@ -308,7 +308,7 @@ fn a_rollback_puts_an_earlier_image_live_without_a_build_and_pauses_auto_deploy(
     let mut story = Story::new();
     story.deployed(1, '0', 'a');
     story.deployed(2, 'a', 'b');
-    let told = story.tell(Command::RollBack { deploy: id(9), to: None });
+    let told = story.tell(Command::RollBack { deploy: id(9), to: None, by: "ada".into() });
     assert_eq!(told, ["rollback_requested", "auto_deploy_paused", "rollout_started"]);
     let roll_out = Step::RollOut { deploy: id(9), generation: 3, image: image('a'), sha: sha('a') };
     assert_eq!(plan(&story.line), [roll_out]);
@@ -328,7 +328,7 @@ fn a_rollback_supersedes_what_is_being_built() {
     story.deployed(1, '0', 'a');
     story.deployed(2, 'a', 'b');
     story.push(3, 'b', 'c');
-    let told = story.tell(Command::RollBack { deploy: id(9), to: Some(id(1)) });
+    let told = story.tell(Command::RollBack { deploy: id(9), to: Some(id(1)), by: "ada".into() });
     assert_eq!(told, ["superseded", "rollback_requested", "auto_deploy_paused", "rollout_started"]);
 }
 
@@ -340,7 +340,7 @@ fn the_last_ten_releases_can_be_rolled_back_to() {
     }
     let numbers: Vec<u64> = story.line.releases.iter().map(|release| release.number).collect();
     assert_eq!(numbers, (3..=12).collect::<Vec<_>>());
-    let back_to = |to| Command::RollBack { deploy: id(99), to: Some(id(to)) };
+    let back_to = |to| Command::RollBack { deploy: id(99), to: Some(id(to)), by: "ada".into() };
     assert_eq!(story.try_tell(back_to(2)), Err(Rejection::NoSuchRelease));
     assert_eq!(story.try_tell(back_to(12)), Err(Rejection::AlreadyLive(12)));
     assert!(story.try_tell(back_to(3)).is_ok());
@@ -349,7 +349,7 @@ fn the_last_ten_releases_can_be_rolled_back_to() {
 #[test]
 fn a_redeploy_builds_the_newest_commit_once_more() {
     let mut story = Story::new();
-    let redeploy = |number| Command::Redeploy { deploy: id(number) };
+    let redeploy = |number| Command::Redeploy { deploy: id(number), by: "ada".into() };
     assert_eq!(story.try_tell(redeploy(8)), Err(Rejection::NoPush));
     story.push(1, '0', 'a');
     assert_eq!(story.try_tell(redeploy(8)), Err(Rejection::AlreadyUnderway(id(1))));
@@ -363,7 +363,7 @@ fn the_source_tag_names_provider_and_commit() {
     let mut story = Story::new();
     story.deployed(1, '0', 'a');
     story.deployed(2, 'a', 'b');
-    story.tell(Command::RollBack { deploy: id(9), to: None });
+    story.tell(Command::RollBack { deploy: id(9), to: None, by: "ada".into() });
     let tags: Vec<String> =
         story.log.iter().filter_map(Event::begins).map(|(sha, source)| source.tag(sha)).collect();
     assert_eq!(

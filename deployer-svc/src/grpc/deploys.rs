@@ -90,9 +90,9 @@ impl Service for Deploys {
     ) -> Result<Response<RedeployResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
         let app = messages::id("app_id", &request.app_id)?;
-        let requested_by = messages::name("requested_by", request.requested_by)?;
+        let by = or_somebody(messages::name("requested_by", request.requested_by)?);
         let deploy = requested_deploy(app, ids::Request::Redeploy, request.request_id)?;
-        self.begin(&metadata, app, deploy, requested_by, Command::Redeploy { deploy }).await?;
+        self.begin(&metadata, app, deploy, Command::Redeploy { deploy, by }).await?;
         Ok(Response::new(RedeployResponse { deploy_id: deploy.to_string() }))
     }
 
@@ -116,9 +116,9 @@ impl Service for Deploys {
         let (metadata, _, request) = request.into_parts();
         let app = messages::id("app_id", &request.app_id)?;
         let to = messages::optional_id("deploy_id", &request.deploy_id)?.map(DeployId);
-        let requested_by = messages::name("requested_by", request.requested_by)?;
+        let by = or_somebody(messages::name("requested_by", request.requested_by)?);
         let deploy = requested_deploy(app, ids::Request::RollBack, request.request_id)?;
-        self.begin(&metadata, app, deploy, requested_by, Command::RollBack { deploy, to }).await?;
+        self.begin(&metadata, app, deploy, Command::RollBack { deploy, to, by }).await?;
         Ok(Response::new(RollBackResponse { deploy_id: deploy.to_string() }))
     }
 
@@ -152,15 +152,13 @@ impl Deploys {
         metadata: &MetadataMap,
         app: Uuid,
         deploy: DeployId,
-        requested_by: Option<String>,
         command: Command,
     ) -> Result<(), Status> {
         if self.store.deploy(deploy.0).await.map_err(errors::of_store)?.is_some() {
             return Ok(());
         }
         self.command(metadata, app, command).await?;
-        let by = or_somebody(requested_by);
-        tracing::info!(app.id = %app, deploy.id = %deploy, by, "a person asked for a deploy");
+        tracing::info!(app.id = %app, deploy.id = %deploy, "a person asked for a deploy");
         Ok(())
     }
 

@@ -70,8 +70,6 @@ pub struct DeployInputs {
     pub sha: String,
     /// The trace that it began in.
     pub traceparent: Option<String>,
-    /// When the last event of the deploy was recorded.
-    pub stage_since: Timestamp,
 }
 
 /// Where the next page of a list of deploys begins.
@@ -155,9 +153,7 @@ impl Store {
 
     /// What the runner needs to know of a deploy.
     pub async fn deploy_inputs(&self, deploy: DeployId) -> Result<Option<DeployInputs>, Error> {
-        const INPUTS: &str = "select clone_url, sha, traceparent, \
-                 (select max(recorded_at) from line_events e where e.deploy_id = d.deploy_id) as stage_since \
-             from deploys d where deploy_id = $1";
+        const INPUTS: &str = "select clone_url, sha, traceparent from deploys where deploy_id = $1";
         within(async {
             let client = self.client().await?;
             let Some(found) = row(&client, INPUTS, &[&deploy.0]).await? else { return Ok(None) };
@@ -165,7 +161,6 @@ impl Store {
                 clone_url: found.try_get("clone_url")?,
                 sha: found.try_get("sha")?,
                 traceparent: found.try_get("traceparent")?,
-                stage_since: found.try_get("stage_since")?,
             }))
         })
         .await

@@ -166,8 +166,8 @@ impl World {
         let underway: Vec<DeployId> = self.line.underway.iter().map(|deploy| deploy.id).collect();
         let by = || "ada".to_owned();
         match self.rng.u32(..5) {
-            0 => self.command(Command::Redeploy { deploy }),
-            1 => self.command(Command::RollBack { deploy, to: None }),
+            0 => self.command(Command::Redeploy { deploy, by: by() }),
+            1 => self.command(Command::RollBack { deploy, to: None, by: by() }),
             2 | 3 => self.command(Command::Resume { by: by() }),
             _ => {
                 if let Some(deploy) = self.rng.choice(underway) {

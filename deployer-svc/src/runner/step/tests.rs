@@ -23,7 +23,6 @@ async fn perform_within(fake: &Fake, step: &Step, limits: Limits) -> Result<Find
         clone_url: "https://example.com/web.git".to_owned(),
         sha: sha().to_string(),
         traceparent: Some("00-trace".to_owned()),
-        stage_since: Timestamp::UNIX_EPOCH,
     };
     Hands::new(cluster, limits).perform(&app, step, &inputs).await
 }
