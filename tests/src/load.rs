@@ -26,7 +26,10 @@ pub struct Measured {
 impl Measured {
     /// Nothing yet.
     pub fn new() -> Result<Self> {
-        Ok(Self { times: Histogram::new_with_bounds(1, LONGEST_MICROS, 3)?, elapsed: Duration::ZERO })
+        Ok(Self {
+            times: Histogram::new_with_bounds(1, LONGEST_MICROS, 3)?,
+            elapsed: Duration::ZERO,
+        })
     }
 
     /// Adds one time.

@@ -46,8 +46,11 @@ impl Scratch {
         sweep();
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o711))?;
-        let alive = File::create(folder.path().join(ALIVE))?;
+        // Locked before anyone else can see it: an unlocked one would look abandoned.
+        let draft = folder.path().join("draft");
+        let alive = File::create(&draft)?;
         alive.lock()?;
+        std::fs::rename(draft, folder.path().join(ALIVE))?;
         Ok(Self { folder, _alive: alive })
     }
 

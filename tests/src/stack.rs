@@ -131,11 +131,11 @@ struct Built {
 impl Building<'_> {
     async fn build(mut self, folder: &Path) -> Result<Built> {
         let (postgres, nats) = self.servers().await?;
-        let (kubeconfig, audit) = self.cluster(folder).await?;
         let ingresses = Replicas::choose("ingress", self.options.ingress)?;
         let deployers = Replicas::choose("deployer", self.options.deployer)?;
         let (deployer_address, deployer_balancer) = deployers.entrance().await?;
         let (ingress_address, ingress_balancer) = ingresses.entrance().await?;
+        let (kubeconfig, audit) = self.cluster(folder, &ingress_address).await?;
         let wiring = Wiring {
             logs: self.scratch.path().to_owned(),
             database_url: postgres.url("paas"),
@@ -199,7 +199,11 @@ impl Building<'_> {
     }
 
     /// The kubeconfig; with the stand-in also its audit log and URL.
-    async fn cluster(&mut self, folder: &Path) -> Result<(PathBuf, Option<(PathBuf, String)>)> {
+    async fn cluster(
+        &mut self,
+        folder: &Path,
+        ingress: &str,
+    ) -> Result<(PathBuf, Option<(PathBuf, String)>)> {
         let arguments = match &self.options.cluster {
             Cluster::Real(kubeconfig) => return Ok((kubeconfig.clone(), None)),
             Cluster::Standin(arguments) => arguments,
@@ -211,7 +215,10 @@ impl Building<'_> {
         std::fs::create_dir_all(&state)?;
         let (kubeconfig, audit) = (state.join("kubeconfig"), state.join("audit.jsonl"));
         let spec = roles::standin(self.scratch.path(), &address, &kubeconfig, &audit)?;
-        self.supervisor.keep(spec.args(arguments)).await?;
+        let token = &self.keys.tekton_events_token;
+        let sink = format!("http://tekton:{token}@{ingress}/v1/callbacks/tekton");
+        let spec = spec.args(arguments).env("CLUSTER_CLOUDEVENTS_SINK", sink);
+        self.supervisor.keep(spec).await?;
         self.explain("standin", wait::until_listening(&address, PATIENCE).await)?;
         wait::until("the stand-in's kubeconfig", PATIENCE, || async {
             Ok(kubeconfig.is_file().then_some(()))
