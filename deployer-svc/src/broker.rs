@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use async_nats::{Client, ConnectOptions, Event, jetstream};
+use async_nats::{Client, Event, jetstream};
 use paas_proto::streams::{Limits, Prefix};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -44,8 +44,8 @@ impl StreamSettings {
 
 /// Connects, and returns at once: the broker may be away when we start.
 pub async fn connect(settings: &Settings, name: &str) -> anyhow::Result<Client> {
-    let servers: Vec<_> = settings.nats_url.expose_secret().split(',').map(str::trim).collect();
-    ConnectOptions::new()
+    let (servers, options) = paas_proto::broker::parse(settings.nats_url.expose_secret())?;
+    options
         .name(name)
         .retry_on_initial_connect()
         .ping_interval(PING_INTERVAL)

@@ -81,6 +81,8 @@ pub async fn serve(
     tracing::info!(%address, "serving");
 
     let ended = tokio::select! {
+        // At the shutdown parts end, and that is no fault of theirs.
+        biased;
         () = shutdown.cancelled() => Ok(()),
         Some(ended) = work.join_next() => because(ended),
         ended = &mut agent => because(ended),

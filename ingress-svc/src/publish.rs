@@ -4,7 +4,7 @@
 use std::{error::Error as _, time::Duration};
 
 use async_nats::{
-    ConnectOptions, HeaderMap, ServerAddr,
+    HeaderMap,
     connection::State,
     jetstream::{self, ErrorCode, context::PublishErrorKind, message::PublishMessage},
 };
@@ -78,13 +78,8 @@ fn code(error: &jetstream::context::PublishError) -> Option<ErrorCode> {
 impl Publisher {
     /// Connects in the background, now and after every interruption. Call it on the main runtime.
     pub(crate) async fn connect(urls: &SecretString, prefix: Prefix) -> anyhow::Result<Self> {
-        let servers: Vec<ServerAddr> = urls
-            .expose_secret()
-            .split(',')
-            .map(|url| url.trim().parse())
-            .collect::<Result<_, _>>()
-            .map_err(|_| anyhow::anyhow!("NATS_URL is not a list of NATS URLs"))?;
-        let client = ConnectOptions::new()
+        let (servers, options) = paas_proto::broker::parse(urls.expose_secret())?;
+        let client = options
             .name("ingress-svc")
             .retry_on_initial_connect()
             .ping_interval(PING_INTERVAL)

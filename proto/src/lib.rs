@@ -1,6 +1,7 @@
 //! What crosses a process boundary, on both ends of the wire: the generated messages and services, and the rules for
 //! stream names, subjects, ids and tokens that ingress and deployer share. Nothing here does I/O.
 
+pub mod broker;
 pub mod callback;
 pub mod ids;
 pub mod streams;

@@ -167,7 +167,7 @@ pub fn consumer_config() -> pull::Config {
     pull::Config {
         durable_name: Some(DEPLOYER.to_owned()),
         ack_policy: AckPolicy::Explicit,
-        ack_wait: Duration::from_secs(30),
+        ack_wait: Duration::from_secs(15),
         max_ack_pending: 256,
         deliver_policy: DeliverPolicy::All,
         replay_policy: consumer::ReplayPolicy::Instant,

@@ -24,7 +24,7 @@ const APPS_AT_ONCE: usize = 8;
 /// A message that was delivered more often than this is tried alone before it is given up.
 const DELIVERIES: i64 = 5;
 /// Well below the consumer's `ack_wait`.
-const PROGRESS: Duration = Duration::from_secs(10);
+const PROGRESS: Duration = Duration::from_secs(5);
 /// For handing an acknowledgement to the connection, which may be down.
 const ACK_TIME: Duration = Duration::from_secs(2);
 
