@@ -81,12 +81,12 @@ pub async fn serve(
     tracing::info!(%address, "serving");
 
     let ended = tokio::select! {
-        // At the shutdown parts end, and that is no fault of theirs.
-        biased;
         () = shutdown.cancelled() => Ok(()),
         Some(ended) = work.join_next() => because(ended),
         ended = &mut agent => because(ended),
     };
+    // At the shutdown parts end, perhaps before it is seen here, and that is no fault of theirs.
+    let ended = if shutdown.is_cancelled() { Ok(()) } else { ended };
     shutdown.cancel();
     tracing::info!("shutting down: finishing what is in hand");
     let drained = async { while work.join_next().await.is_some() {} };
