@@ -1,7 +1,9 @@
 //! The arrows inside our crates, which the compiler does not know: where SQL, status codes and Kubernetes may be named,
 //! and which parts do not know one another. `rules` is the table; the arrows between crates are in `deny.toml`.
+//! `documents` holds what people read to what is there.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod documents;
 mod rule;
 mod rules;
 mod source;
