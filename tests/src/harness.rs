@@ -4,6 +4,7 @@
 mod clean;
 mod links;
 mod replica;
+mod rest;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -17,7 +18,6 @@ pub use self::{links::Links, replica::Replica};
 use crate::{
     api::{Answer, Api, App, Deploy},
     audit::{self, Write},
-    checker::World,
     deliveries::{Delivery, Push},
     keys::Keys,
     ports,
@@ -124,7 +124,11 @@ impl Platform {
 
     /// As the test wants it.
     pub async fn start_with(options: Options) -> Result<Self> {
-        let servers = Addresses::of_this_run().await?;
+        Self::start_on(Addresses::of_this_run().await?, options).await
+    }
+
+    /// The same on servers of the test's own, which it may stop and start.
+    pub async fn start_on(servers: Addresses, options: Options) -> Result<Self> {
         let scratch = Scratch::new()?;
         let name = format!("t{}", &Uuid::new_v4().simple().to_string()[..12]);
         create_database(&servers.database_url, &name).await?;
@@ -272,27 +276,6 @@ impl Platform {
     pub async fn jetstream(&self) -> Result<async_nats::jetstream::Context> {
         let client = async_nats::connect(&self.direct.nats_url).await?;
         Ok(async_nats::jetstream::new(client))
-    }
-
-    /// All that is on record, with what clients were promised: for the checker, once everything has come to rest.
-    pub async fn world(&self, accepted: Vec<Uuid>) -> Result<World> {
-        let mut world = World { accepted, writes: self.audit()?, ..World::default() };
-        world.read_tables(&self.database().await?).await?;
-        world.read_pushes(&self.jetstream().await?, &self.wiring.stream_prefix.parse()?).await?;
-        world.misfolded = self.refold().await?;
-        Ok(world)
-    }
-
-    /// Lines whose state is not what their log folds to, as `deployer-svc rebuild` says.
-    async fn refold(&self) -> Result<Vec<String>> {
-        let spec = self.wiring.rebuild()?;
-        let _ = std::fs::remove_file(&spec.log);
-        // It fails when a line differs, which is for the caller to say.
-        let _ = spec.run(PATIENCE).await;
-        let answer = std::fs::read_to_string(&spec.log)?;
-        let lines =
-            answer.lines().filter(|line| Uuid::try_parse(line.get(..36).unwrap_or("")).is_ok());
-        Ok(lines.filter(|line| !line.ends_with(" equal")).map(str::to_owned).collect())
     }
 
     /// How its processes are wired.

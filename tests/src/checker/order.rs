@@ -9,6 +9,8 @@ use super::World;
 pub struct StoredPush {
     /// Where it stands; a later attempt stands where the first one does.
     pub place: (u64, u64),
+    /// Where the message itself stands.
+    pub stored_at: (u64, u64),
     /// The deploy that it means.
     pub deploy: Uuid,
     /// Its app.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::OnceCell;
 
 use super::{Durability, Nats, Postgres, Scratch};
-use crate::process::Process;
+use crate::process::{Process, Signal};
 
 const DATABASE_URL: &str = "TEST_DATABASE_URL";
 const NATS_URL: &str = "TEST_NATS_URL";
@@ -14,8 +14,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running pair of servers; killed when dropped.
 pub struct TestServers {
-    postgres: Process,
-    nats: Process,
+    postgres: (Postgres, Process),
+    nats: (Nats, Process),
     addresses: Addresses,
     _scratch: Scratch,
 }
@@ -30,17 +30,23 @@ pub struct Addresses {
 }
 
 impl TestServers {
-    /// Starts both.
+    /// Starts both, fast rather than durable.
     pub async fn start() -> Result<Self> {
+        Self::start_with(Durability::None).await
+    }
+
+    /// Starts both.
+    pub async fn start_with(durability: Durability) -> Result<Self> {
         let scratch = Scratch::new()?;
         let nats = Nats::prepare(&scratch).await?;
         let nats_process = nats.spec().start().await?;
-        let postgres = Postgres::prepare(&scratch, Durability::None).await?;
+        let postgres = Postgres::prepare(&scratch, durability).await?;
         let postgres_process = postgres.spec().start().await?;
         postgres.ready().await?;
         nats.ready().await?;
         let addresses = Addresses { database_url: postgres.url("postgres"), nats_url: nats.url() };
-        Ok(Self { postgres: postgres_process, nats: nats_process, addresses, _scratch: scratch })
+        let (postgres, nats) = ((postgres, postgres_process), (nats, nats_process));
+        Ok(Self { postgres, nats, addresses, _scratch: scratch })
     }
 
     /// Where they are.
@@ -58,9 +64,32 @@ impl TestServers {
 
     /// Stops both in order.
     pub async fn stop(mut self) -> Result<()> {
-        self.postgres.stop(STOP_PATIENCE).await?;
-        self.nats.stop(STOP_PATIENCE).await?;
+        self.postgres.1.stop(STOP_PATIENCE).await?;
+        self.nats.1.stop(STOP_PATIENCE).await?;
         Ok(())
+    }
+
+    /// Kills the broker.
+    pub async fn kill_broker(&mut self) -> Result<()> {
+        self.nats.1.kill().await
+    }
+
+    /// Starts the broker again, on what it has stored.
+    pub async fn start_broker(&mut self) -> Result<()> {
+        self.nats.1 = self.nats.0.spec().start().await?;
+        self.nats.0.ready().await
+    }
+
+    /// Shuts Postgres down at once: without a checkpoint, so that it has to recover.
+    pub async fn crash_database(&mut self) -> Result<()> {
+        self.postgres.1.signal(Signal::SIGQUIT)?;
+        self.postgres.1.wait().await.map(drop)
+    }
+
+    /// Starts Postgres again, on what it has stored.
+    pub async fn start_database(&mut self) -> Result<()> {
+        self.postgres.1 = self.postgres.0.spec().start().await?;
+        self.postgres.0.ready().await
     }
 }
 
