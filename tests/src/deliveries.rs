@@ -12,6 +12,9 @@ use uuid::Uuid;
 mod body;
 mod github;
 mod gitlab;
+mod signing;
+
+pub use self::signing::webhook_signature;
 
 /// The commit that stands for "none" in `before` and `after`.
 pub const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
