@@ -2,33 +2,15 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{Consumer, pull};
 use e2e::{audit::Write, harness::Platform, wait};
-use paas_proto::streams::{DEPLOYER, Prefix};
 use uuid::Uuid;
 
 /// Longer than a message stays with a deployer that died, and than a line does.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until every message is taken in and acknowledged.
-pub(crate) async fn everything_is_taken_in(platform: &Platform) {
-    let prefix: Prefix = platform.wiring().stream_prefix.parse().unwrap();
-    let jetstream = platform.jetstream().await.unwrap();
-    for stream in [prefix.pushes(), prefix.builds()] {
-        wait::until(&format!("{stream} to be taken in"), PATIENCE, || async {
-            let consumer: Consumer<pull::Config> =
-                jetstream.get_consumer_from_stream(DEPLOYER, &stream).await?;
-            let info = consumer.get_info().await?;
-            Ok((info.num_pending == 0 && info.num_ack_pending == 0).then_some(()))
-        })
-        .await
-        .unwrap();
-    }
-}
-
 /// Waits until nothing is left to do, then checks all that is on record.
 pub(crate) async fn is_in_order(platform: &Platform, accepted: &[Uuid]) {
-    everything_is_taken_in(platform).await;
+    platform.at_rest(accepted, PATIENCE).await.unwrap();
     let database = platform.database().await.unwrap();
     wait::until("the leases of those who died to run out", PATIENCE, || async {
         let held = "select count(*) from lines where leased_until > now()";
