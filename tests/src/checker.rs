@@ -1,5 +1,7 @@
-//! The invariants, checked from what is on record: what clients were promised, the streams, the tables and the cluster's
-//! audit log. It knows the rules and the recorded shapes, and nothing of the code that keeps them.
+//! The invariants, checked from what is on record.
+//!
+//! That is what clients were promised, the streams, the tables and the cluster's audit log. The checker knows the rules
+//! and the recorded shapes, and nothing of the code that keeps them.
 
 mod cluster;
 mod fold;
@@ -173,9 +175,9 @@ impl World {
         }
         for id in self.apps.keys() {
             let versions: Vec<i64> = self.events_of(*id).map(|event| event.version).collect();
-            let copied = copies.get(id).map_or(&[][..], Vec::as_slice);
-            if copied != versions {
-                found.push(format!("I5: app {id} has {versions:?}, published is {copied:?}"));
+            let published = copies.get(id).map_or(&[][..], Vec::as_slice);
+            if published != versions {
+                found.push(format!("I5: app {id} has {versions:?}, published is {published:?}"));
             }
         }
     }

@@ -75,9 +75,8 @@ impl World {
     pub(super) fn the_image_on_the_cluster_is_the_live_one(&self, found: &mut Vec<String>) {
         for (id, app) in &self.apps {
             let live = self.live(*id).and_then(|(_, deploy)| deploy.image.as_deref());
-            let writes = self.writes.iter().filter(|write| write.name == app.name);
-            let last = writes.filter(|write| sets_an_image(write)).next_back();
-            let there = last.and_then(Write::image);
+            let is_its = |write: &&Write| write.name == app.name && sets_an_image(write);
+            let there = self.writes.iter().rfind(is_its).and_then(Write::image);
             if live.is_some() && there != live {
                 found.push(format!("I4: app {id} runs {there:?}, live is {live:?}"));
             }

@@ -111,12 +111,6 @@ impl Replica {
         self.process.as_mut().is_some_and(Process::is_running)
     }
 
-    /// Its process id, while it runs.
-    #[must_use]
-    pub fn pid(&self) -> Option<i32> {
-        self.process.as_ref().map(Process::pid)
-    }
-
     /// Kills it, as a power cut would.
     pub async fn kill(&mut self) -> Result<()> {
         match self.process.take() {
