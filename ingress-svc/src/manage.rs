@@ -15,7 +15,7 @@ use actix_web::{
     web,
 };
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{Ingress, error::Error, receive, verify::Header};
@@ -58,10 +58,14 @@ async fn read<T: DeserializeOwned>(
 
 /// What is no JSON is malformed; what is JSON of another shape, or breaks a rule, is invalid.
 fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(json).map_err(|error| match error.classify() {
-        Category::Data => Error::Invalid(without_position(&error.to_string()).to_owned()),
-        Category::Io | Category::Syntax | Category::Eof => Error::MalformedJson,
-    })
+    let value: Value = serde_json::from_slice(json).map_err(|_| Error::MalformedJson)?;
+    // A derived type would take an array for an object with its fields in order.
+    if !value.is_object() {
+        return Err(Error::Invalid("the body must be an object".to_owned()));
+    }
+    // From the text again: the value has forgotten names that were there twice.
+    serde_json::from_slice(json)
+        .map_err(|error| Error::Invalid(without_position(&error.to_string()).to_owned()))
 }
 
 fn without_position(message: &str) -> &str {
@@ -96,11 +100,24 @@ mod tests {
         }
     }
 
+    #[derive(Debug, serde::Deserialize)]
+    struct Body {
+        #[expect(dead_code, reason = "only read from JSON")]
+        small: u8,
+    }
+
     #[test]
     fn malformed_and_invalid_are_different() {
-        assert!(matches!(parse::<Vec<u8>>(b"["), Err(Error::MalformedJson)));
-        assert!(matches!(parse::<Vec<u8>>(b"[1] x"), Err(Error::MalformedJson)));
-        let Err(Error::Invalid(message)) = parse::<Vec<u8>>(b"[300]") else { panic!("is invalid") };
-        assert!(!message.contains("line"), "{message}");
+        assert!(parse::<Body>(br#"{"small":3}"#).is_ok());
+        for malformed in ["{", "[", "{} {}", "x"] {
+            let parsed = parse::<Body>(malformed.as_bytes());
+            assert!(matches!(parsed, Err(Error::MalformedJson)), "{malformed}");
+        }
+        for invalid in [r#"{"small":300}"#, "{}", "[3]", "3", "null"] {
+            let Err(Error::Invalid(message)) = parse::<Body>(invalid.as_bytes()) else {
+                panic!("{invalid} is invalid")
+            };
+            assert!(!message.contains("line"), "{message}");
+        }
     }
 }
