@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod aftermath;
+mod callbacks;
 mod cluster_agent;
 mod commands;
 mod crashes;
@@ -10,9 +11,12 @@ mod dev_stack;
 mod force_push;
 mod identity;
 mod invariants;
+mod management;
 mod order;
-mod outcomes;
 mod outages;
+mod outcomes;
+mod readiness;
+mod replay;
 mod replicas;
 mod servers;
 mod smoke;
