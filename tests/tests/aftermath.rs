@@ -6,7 +6,7 @@ use e2e::{audit::Write, harness::Platform, wait};
 use uuid::Uuid;
 
 /// Longer than a message stays with a deployer that died, and than a line does.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits until nothing is left to do, then checks all that is on record.
 pub(crate) async fn is_in_order(platform: &Platform, accepted: &[Uuid]) {

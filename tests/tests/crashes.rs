@@ -167,7 +167,7 @@ async fn a_client_that_got_no_answer_and_asks_again_means_the_same_deploy() {
         delivery.body.len()
     );
     for (name, value) in &delivery.headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        request.extend([name, ": ", value, "\r\n"]);
     }
     let mut connection = TcpStream::connect(platform.ingress[0].address()).await.unwrap();
     connection.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();

@@ -187,29 +187,29 @@ async fn a_repeated_request_means_the_same_deploy() {
     let platform = Platform::start().await.unwrap();
     let (app, deploys) = app_with_deploys(&platform, 2).await;
     let mut client = client(&platform).await;
-    let redeploy = |id: &str| RedeployRequest {
+    let same = || RedeployRequest {
         app_id: app.id.to_string(),
         requested_by: "Ada".to_owned(),
-        request_id: id.to_owned(),
+        request_id: "one".to_owned(),
     };
-    let first = client.redeploy(redeploy("one")).await.unwrap().into_inner().deploy_id;
-    let again = client.redeploy(redeploy("one")).await.unwrap().into_inner().deploy_id;
+    let first = client.redeploy(same()).await.unwrap().into_inner().deploy_id;
+    let again = client.redeploy(same()).await.unwrap().into_inner().deploy_id;
     assert_eq!(first, again);
     let id: Uuid = first.parse().unwrap();
     platform.api.wait_for_state(id, "live", PATIENCE).await.unwrap();
-    let ended = client.redeploy(redeploy("one")).await.unwrap().into_inner().deploy_id;
+    let ended = client.redeploy(same()).await.unwrap().into_inner().deploy_id;
     assert_eq!(first, ended, "also when it has ended");
     assert_eq!(aftermath::builds(&platform, id), 1);
 
-    let roll_back = || RollBackRequest {
+    let same = || RollBackRequest {
         app_id: app.id.to_string(),
         deploy_id: deploys[0].to_string(),
         requested_by: "Ada".to_owned(),
         request_id: "one".to_owned(),
     };
-    let rollback = client.roll_back(roll_back()).await.unwrap().into_inner().deploy_id;
+    let rollback = client.roll_back(same()).await.unwrap().into_inner().deploy_id;
     assert_ne!(rollback, first, "another kind of request with the same id is another one");
     platform.api.wait_for_state(rollback.parse().unwrap(), "live", PATIENCE).await.unwrap();
-    assert_eq!(client.roll_back(roll_back()).await.unwrap().into_inner().deploy_id, rollback);
+    assert_eq!(client.roll_back(same()).await.unwrap().into_inner().deploy_id, rollback);
     aftermath::is_in_order(&platform, &deploys).await;
 }

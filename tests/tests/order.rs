@@ -26,7 +26,7 @@ async fn is_superseded(platform: &Platform, id: Uuid, reason: &str) {
     assert_eq!(deploy.reason.as_deref(), Some(reason));
 }
 
-/// The versions of the app's line at which a deploy saw an event.
+/// The version of the app's line at which the deploy's event stands.
 async fn version(platform: &Platform, id: Uuid, kind: &str) -> u64 {
     let events = platform.api.deploy(id).await.unwrap().events;
     let event = events.iter().find(|event| event.kind == kind);
@@ -146,19 +146,19 @@ async fn no_commit_goes_backwards_on_the_deployment() {
     let platform = Platform::start().await.unwrap();
     let app = platform.app("hello").await.unwrap();
     let pushes: [Push; 8] = pushes(&app);
-    let mut accepted = Vec::new();
     // Each second pair arrives the wrong way round.
-    for at in [0, 1, 3, 2, 4, 5, 7, 6] {
+    let arrivals = [0, 1, 3, 2, 4, 5, 7, 6];
+    let mut accepted = Vec::new();
+    for at in arrivals {
         accepted.push(platform.accepted(&app, &pushes[at]).await.unwrap());
     }
     aftermath::is_in_order(&platform, &accepted).await;
     let sha = aftermath::last_deploy_sha(&platform, app.id).await;
     assert_eq!(sha.as_ref(), Some(&pushes[7].after));
-    let place = |id: Uuid| accepted.iter().position(|accepted| *accepted == id);
-    let order = [0, 1, 3, 2, 4, 5, 7, 6];
+    let place = |id: Uuid| arrivals[accepted.iter().position(|other| *other == id).unwrap()];
     let rolled_out: Vec<usize> = aftermath::rollouts(&platform, &app.name)
         .iter()
-        .map(|write| order[place(write.deploy_id().unwrap()).unwrap()])
+        .map(|write| place(write.deploy_id().unwrap()))
         .collect();
     assert!(rolled_out.is_sorted_by(|a, b| a < b), "{rolled_out:?}");
     generations_rise(&platform, &app);
