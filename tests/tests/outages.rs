@@ -84,9 +84,9 @@ async fn an_api_server_that_is_silent_for_ten_seconds_is_noticed_by_no_provider(
 async fn a_broker_that_is_killed_and_started_again_has_lost_nothing() {
     let mut servers = TestServers::start().await.unwrap();
     let platform = platform_on(&servers).await;
-    let deliveries = load(&platform, async |begins| match begins {
-        true => servers.kill_broker().await.unwrap(),
-        false => servers.start_broker().await.unwrap(),
+    let deliveries = load(&platform, async |begins| {
+        let done = if begins { servers.kill_broker().await } else { servers.start_broker().await };
+        done.unwrap();
     })
     .await;
     during(&deliveries).for_each(is_unavailable);
@@ -97,9 +97,10 @@ async fn a_broker_that_is_killed_and_started_again_has_lost_nothing() {
 async fn a_database_that_crashes_and_recovers_has_lost_nothing() {
     let mut servers = TestServers::start_with(Durability::Full).await.unwrap();
     let platform = platform_on(&servers).await;
-    let deliveries = load(&platform, async |begins| match begins {
-        true => servers.crash_database().await.unwrap(),
-        false => servers.start_database().await.unwrap(),
+    let deliveries = load(&platform, async |begins| {
+        let done =
+            if begins { servers.crash_database().await } else { servers.start_database().await };
+        done.unwrap();
     })
     .await;
     during(&deliveries).for_each(is_unavailable);

@@ -1,9 +1,10 @@
 //! The arrows inside our crates, which the compiler does not know: where SQL, status codes and Kubernetes may be named,
 //! and which parts do not know one another. `rules` is the table; the arrows between crates are in `deny.toml`.
-//! `documents` holds what people read to what is there.
+//! `documents` holds what people read to what is there, `product` what ships to any cluster at all.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod documents;
+mod product;
 mod rule;
 mod rules;
 mod source;

@@ -144,7 +144,8 @@ impl Replica {
         self.signal(Signal::SIGCONT)
     }
 
-    fn signal(&mut self, signal: Signal) -> Result<()> {
+    /// Sends it a signal.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
         self.process.as_mut().context("it does not run")?.signal(signal)
     }
 
