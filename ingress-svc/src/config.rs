@@ -18,7 +18,8 @@ pub struct Config {
     /// Base URL under which the providers reach this service; makes each app's `webhook_url`.
     #[arg(long, env, default_value = "http://127.0.0.1:8080")]
     pub public_url: String,
-    /// Postgres, for instance `postgres://ingress:…@db/paas`.
+    /// Postgres, for instance `postgres://ingress:…@db/paas`. `sslmode=require` makes TLS and verifies the server by
+    /// the system's roots (or `SSL_CERT_FILE`).
     #[arg(long, env, hide_env_values = true)]
     pub database_url: SecretString,
     /// Connections to Postgres, at most.

@@ -48,9 +48,10 @@ impl Store {
             .parse()
             .map_err(|_| anyhow::anyhow!("DATABASE_URL is not a Postgres URL"))?;
         config.connect_timeout(DEADLINE).application_name("ingress-svc");
+        let connect = connect::OnRuntime::new(runtime, &config)?;
         let manager = Manager::from_connect(
             config,
-            connect::OnRuntime(runtime),
+            connect,
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         let pool = Pool::builder(manager)
