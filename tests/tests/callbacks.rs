@@ -30,7 +30,7 @@ fn callback(platform: &Platform, deploy: &str) -> RequestBuilder {
     http().post(url).json(&json!({ "run": "a run", "status": "Succeeded" }))
 }
 
-/// A CloudEvent of Tekton about the run of this name.
+/// One of Tekton's events about the run of this name.
 fn cloud_event(platform: &Platform, run: &str) -> RequestBuilder {
     let succeeded = json!([{ "type": "Succeeded", "status": "True", "reason": "Succeeded" }]);
     http()

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{PROVIDERS, app_of, delivered, ingress_alone, stored};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn cannot_accept(platform: &Platform, app: &LinkedApp, delivery: &Delivery) {
     let Answer { status, body, retry_after } = delivered(platform, app, delivery).await;
