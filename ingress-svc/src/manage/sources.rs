@@ -97,8 +97,8 @@ pub(crate) struct SourceView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutSecret {
-    /// 16 to 256 printable characters.
-    #[schema(value_type = Option<String>, min_length = 16, max_length = 256)]
+    /// 8 to 256 printable characters.
+    #[schema(value_type = Option<String>, min_length = 8, max_length = 256)]
     webhook_secret: Option<WebhookSecret>,
 }
 
