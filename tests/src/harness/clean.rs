@@ -10,7 +10,8 @@ use paas_proto::streams::{DEPLOYER, Prefix};
 use super::{Platform, Replica, connect};
 use crate::{background, process, proxy::Proxy, servers::Addresses, wait};
 
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Longer than the broker waits before it delivers again what nobody acknowledged in time.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Drop for Platform {
     fn drop(&mut self) {
