@@ -63,8 +63,13 @@ async fn a_deploy_waits_for_an_agent_that_knows_its_token() {
     let mut other = agent(&platform, &address, "another").await;
     let app = platform.app("hello").await.unwrap();
     let id = platform.accepted(&app, &app.push()).await.unwrap();
-    wait::until("the refusal to be logged", PATIENCE, || async {
-        Ok(platform.deployer[0].log().contains("a bearer token is needed").then_some(()))
+    // The watch is refused, too: what counts is the step.
+    wait::until("the step to be refused", PATIENCE, || async {
+        let log = platform.deployer[0].log();
+        let refused = |line: &str| {
+            line.contains("a step failed") && line.contains("a bearer token is needed")
+        };
+        Ok(log.lines().any(refused).then_some(()))
     })
     .await
     .unwrap();
@@ -105,5 +110,7 @@ async fn an_agent_is_never_open_to_other_machines() {
         .env("CLUSTER_AGENT_TOKEN", "secret")
         .env("CALLBACK_KEY", keys::random_hex());
     assert!(agent.run(PATIENCE).await.is_err());
-    assert!(agent.last_words().contains("can be reached from other machines"));
+    // All of it: with RUST_BACKTRACE set the reason is followed by where it arose.
+    let log = std::fs::read_to_string(folder.path().join("cluster-agent.log")).unwrap();
+    assert!(log.contains("can be reached from other machines"), "{log}");
 }
