@@ -12,6 +12,9 @@ mod embedded {
     refinery::embed_migrations!("../migrations");
 }
 
+/// The oldest schema on which every deploy works. It is raised a release after the migration that is relied on: the
+/// version before it and this one run side by side while they are exchanged.
+const OLDEST: i32 = 7;
 /// Names the session lock of the one who migrates: the runner itself takes none.
 const LOCK: i64 = 0x7061_6173_6d69_6772;
 /// For another process that is migrating.
@@ -33,7 +36,7 @@ pub enum Error {
     Older(BTreeSet<i32>),
     /// Somebody has to bring this program up to date.
     #[error(
-        "the database was migrated by a newer version of this program, which does not know V{}: start that version",
+        "the database was migrated by a newer version, and this one does not know V{}: start that version",
         list(.0)
     )]
     Newer(BTreeSet<i32>),
@@ -96,21 +99,53 @@ async fn lock(client: &Client) -> Result<(), Error> {
     }
 }
 
-/// Refuses a schema that is older or newer than this program.
-pub async fn check(store: &Store) -> Result<(), Error> {
-    let applied = store.migrations().await?.unwrap_or_default().into_iter().collect();
-    compare(&known(), &applied)
+/// Whether this program may run on the schema as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fit {
+    /// It is the one that this program brings.
+    Exact,
+    /// It lacks what only some commands need: `migrate` brings it.
+    Behind(BTreeSet<i32>),
+    /// A newer program has migrated it, and left what this one uses: a rolling upgrade.
+    Ahead(BTreeSet<i32>),
 }
 
-fn compare(known: &Runner, applied: &BTreeSet<i32>) -> Result<(), Error> {
-    let known: BTreeSet<i32> =
-        known.get_migrations().iter().map(refinery::Migration::version).collect();
-    let newer: BTreeSet<i32> = applied.difference(&known).copied().collect();
+/// Refuses a schema on which this program cannot do its work.
+pub async fn check(store: &Store) -> Result<Fit, Error> {
+    let applied = store.migrations().await?.unwrap_or_default().into_iter().collect();
+    let known = known().get_migrations().iter().map(refinery::Migration::version).collect();
+    let fit = compare(&known, &applied, store.schema_floor().await?)?;
+    match &fit {
+        Fit::Exact => {}
+        Fit::Behind(missing) => tracing::warn!(
+            missing = list(missing),
+            "the database is older than this program, which works all the same: run `deployer-svc migrate`"
+        ),
+        Fit::Ahead(newer) => tracing::info!(
+            unknown = list(newer),
+            "the database was migrated by a newer version, with which this one gets along"
+        ),
+    }
+    Ok(fit)
+}
+
+fn compare(
+    known: &BTreeSet<i32>,
+    applied: &BTreeSet<i32>,
+    floor: Option<i32>,
+) -> Result<Fit, Error> {
+    let newer: BTreeSet<i32> = applied.difference(known).copied().collect();
     if !newer.is_empty() {
-        return Err(Error::Newer(newer));
+        let latest = known.last().copied().unwrap_or_default();
+        let goes_along = floor.is_some_and(|floor| floor <= latest);
+        return if goes_along { Ok(Fit::Ahead(newer)) } else { Err(Error::Newer(newer)) };
     }
     let missing: BTreeSet<i32> = known.difference(applied).copied().collect();
-    if missing.is_empty() { Ok(()) } else { Err(Error::Older(missing)) }
+    match missing.first() {
+        None => Ok(Fit::Exact),
+        Some(first) if *first <= OLDEST => Err(Error::Older(missing)),
+        Some(_) => Ok(Fit::Behind(missing)),
+    }
 }
 
 fn known() -> Runner {
@@ -121,25 +156,35 @@ fn known() -> Runner {
 mod tests {
     use super::*;
 
-    fn all() -> BTreeSet<i32> {
-        known().get_migrations().iter().map(refinery::Migration::version).collect()
+    fn up_to(version: i32) -> BTreeSet<i32> {
+        (1..=version).collect()
     }
 
     #[test]
-    fn the_schema_of_this_version_is_accepted() {
-        assert!(compare(&known(), &all()).is_ok());
+    fn the_schema_of_this_version_fits() {
+        assert_eq!(compare(&up_to(9), &up_to(9), Some(7)).unwrap(), Fit::Exact);
     }
 
     #[test]
     fn an_empty_database_is_to_be_migrated() {
-        let refused = compare(&known(), &BTreeSet::new()).unwrap_err().to_string();
+        let refused = compare(&up_to(9), &BTreeSet::new(), None).unwrap_err().to_string();
         assert!(refused.contains("run `deployer-svc migrate` (missing: V1, V2"), "{refused}");
     }
 
     #[test]
-    fn a_newer_schema_is_refused() {
-        let newer = all().into_iter().chain([9999]).collect();
-        let refused = compare(&known(), &newer).unwrap_err().to_string();
-        assert!(refused.contains("does not know V9999"), "{refused}");
+    fn the_version_before_is_worked_on_until_it_is_migrated() {
+        let behind = compare(&up_to(OLDEST + 1), &up_to(OLDEST), None).unwrap();
+        assert_eq!(behind, Fit::Behind([OLDEST + 1].into()));
+        assert!(compare(&up_to(OLDEST), &up_to(OLDEST - 1), None).is_err());
+    }
+
+    #[test]
+    fn a_newer_schema_is_worked_on_while_it_keeps_what_this_version_uses() {
+        let (known, newer) = (up_to(8), up_to(9));
+        assert_eq!(compare(&known, &newer, Some(8)).unwrap(), Fit::Ahead([9].into()));
+        for floor in [Some(9), None] {
+            let refused = compare(&known, &newer, floor).unwrap_err().to_string();
+            assert!(refused.contains("does not know V9"), "{refused}");
+        }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn store(
             Err(error) => return Err(Obstacle::Lasting(error.to_string())),
         };
         match schema::check(&store).await {
-            Ok(()) => Ok(store),
+            Ok(_) => Ok(store),
             Err(schema::Error::Store(error)) if error.is_passing() => {
                 Err(Obstacle::Passing(error.to_string()))
             }

@@ -12,6 +12,11 @@ use uuid::Uuid;
 
 use crate::aftermath::{self, PATIENCE};
 
+/// A migration that this version does not know.
+const FROM_THE_FUTURE: &str =
+    "insert into refinery_schema_history (version, name, applied_on, checksum)
+         values (9999, 'from_the_future', '2030-01-01T00:00:00Z', '1')";
+
 /// Runs `deployer-svc` with these arguments; whether it ended well, and what it said.
 async fn run(wiring: &Wiring, arguments: &[&str]) -> (bool, String) {
     let name = format!("command-{}", Uuid::new_v4().simple());
@@ -137,12 +142,25 @@ async fn migrations_may_be_run_again_and_by_several_at_once() {
 }
 
 #[tokio::test]
-async fn a_schema_of_a_newer_version_is_not_served() {
+async fn a_newer_schema_is_served_while_it_keeps_what_this_version_uses() {
     let options = Options { deployers_run: false, ..Options::default() };
     let mut platform = Platform::start_with(options).await.unwrap();
-    let newer = "insert into refinery_schema_history (version, name, applied_on, checksum)
-         values (9999, 'from_the_future', '2030-01-01T00:00:00Z', '1')";
-    platform.database().await.unwrap().batch_execute(newer).await.unwrap();
+    platform.database().await.unwrap().batch_execute(FROM_THE_FUTURE).await.unwrap();
+    platform.deployer[0].start().await.unwrap();
+    let app = platform.app("shop").await.unwrap();
+    let id = platform.accepted(&app, &app.push()).await.unwrap();
+    platform.api.wait_for_state(id, "live", PATIENCE).await.unwrap();
+    let log = platform.deployer[0].log();
+    assert!(log.contains("by a newer version, with which this one gets along"), "{log}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_took_something_away_is_not_served() {
+    let options = Options { deployers_run: false, ..Options::default() };
+    let mut platform = Platform::start_with(options).await.unwrap();
+    let database = platform.database().await.unwrap();
+    database.batch_execute(FROM_THE_FUTURE).await.unwrap();
+    database.batch_execute("update schema_floor set version = 9999").await.unwrap();
     platform.deployer[0].start().await.unwrap();
     assert!(!platform.deployer[0].ended().await.unwrap().success());
     let log = platform.deployer[0].log();

@@ -2,7 +2,7 @@
 
 use super::{Args, Finding};
 use crate::{
-    schema,
+    schema::{self, Fit},
     store::{Durability, Store},
 };
 
@@ -16,7 +16,15 @@ pub(super) async fn check(args: &Args) -> Vec<Finding> {
     };
     let mut findings = vec![Finding::ok("database: answers")];
     findings.push(match schema::check(&store).await {
-        Ok(()) => Finding::ok("database: has the schema of this version"),
+        Ok(Fit::Exact) => Finding::ok("database: has the schema of this version"),
+        Ok(Fit::Behind(_)) => Finding::warn(
+            "database: has the schema of the version before",
+            "run `deployer-svc migrate`",
+        ),
+        Ok(Fit::Ahead(_)) => Finding::warn(
+            "database: has the schema of a newer version, with which this one gets along",
+            "finish the upgrade: start the newer version everywhere",
+        ),
         Err(error) => Finding::fail(
             format!("database: {error}"),
             "run `deployer-svc migrate`, of the newest version that uses this database",

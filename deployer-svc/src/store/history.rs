@@ -1,4 +1,4 @@
-//! Which migrations the database has seen.
+//! Which migrations the database has seen, and who may still run on it.
 
 use super::{
     Error, Store,
@@ -17,6 +17,20 @@ impl Store {
             }
             let applied = rows(&client, "select version from refinery_schema_history", &[]).await?;
             applied.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<_, _>>().map(Some)
+        })
+        .await
+    }
+
+    /// The version that a program must know to run on this schema; `None` before the migration that brings it.
+    pub async fn schema_floor(&self) -> Result<Option<i32>, Error> {
+        const EXISTS: &str = "select 1 where to_regclass('schema_floor') is not null";
+        within(async {
+            let client = self.client().await?;
+            if row(&client, EXISTS, &[]).await?.is_none() {
+                return Ok(None);
+            }
+            let floor = row(&client, "select version from schema_floor", &[]).await?;
+            floor.map(|row| Ok(row.try_get(0)?)).transpose()
         })
         .await
     }
