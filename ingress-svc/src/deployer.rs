@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use paas_proto::deploys::{
     CancelDeployRequest, Deploy, GetDeployRequest, ListDeploysRequest, ListDeploysResponse,
-    RedeployRequest, ResumeAutoDeployRequest, RollBackRequest, deploys_client::DeploysClient,
+    RedeployRequest, ResumeAutoDeployRequest, RollBackRequest, WatchDeployRequest,
+    WatchDeployResponse, deploys_client::DeploysClient,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{
-    Request, Status,
+    Request, Status, Streaming,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
@@ -16,6 +17,9 @@ use tonic::{
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// A stream may be silent for long: so we ask whether the other end is still there.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PONG_WITHIN: Duration = Duration::from_secs(5);
 /// Who asks: there is one token so far.
 const REQUESTED_BY: &str = "api token";
 
@@ -44,7 +48,9 @@ impl Deployer {
     pub(crate) fn new(url: &str, token: Option<&SecretString>) -> anyhow::Result<Self> {
         let endpoint = Endpoint::from_shared(url.to_owned())?
             .connect_timeout(CONNECT_WITHIN)
-            .timeout(ANSWER_WITHIN);
+            .timeout(ANSWER_WITHIN)
+            .http2_keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PONG_WITHIN);
         let token = token
             .map(|token| format!("Bearer {}", token.expose_secret()).parse())
             .transpose()
@@ -60,6 +66,15 @@ impl Deployer {
     pub(crate) async fn deploy(&self, deploy_id: String) -> Result<Option<Deploy>, Status> {
         let request = GetDeployRequest { deploy_id };
         Ok(self.client.clone().get_deploy(request).await?.into_inner().deploy)
+    }
+
+    /// The deploy now and after each change, until it has ended.
+    pub(crate) async fn watch(
+        &self,
+        deploy_id: String,
+    ) -> Result<Streaming<WatchDeployResponse>, Status> {
+        let request = WatchDeployRequest { deploy_id };
+        Ok(self.client.clone().watch_deploy(request).await?.into_inner())
     }
 
     pub(crate) async fn deploys(

@@ -1,15 +1,17 @@
 //! Which status each answer has: the one place that names them. A cause of ours is logged here, once; what the caller
 //! reads says nothing about it.
 
-use std::error::Error as StdError;
+use std::{convert::Infallible, error::Error as StdError};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{
         StatusCode,
-        header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 use paas_proto::events::Provider;
 use serde::Serialize;
 use serde_json::json;
@@ -68,6 +70,14 @@ impl Error {
     /// Trouble of ours with a request of the management API.
     pub(crate) fn cannot_answer(cause: impl Into<Cause>) -> Self {
         Self::CannotAnswer(cause.into())
+    }
+
+    /// What the caller reads, also at the end of a stream that broke off; a cause of ours is logged.
+    pub(crate) fn body(&self) -> serde_json::Value {
+        if let Some(cause) = self.cause() {
+            tracing::warn!(error = cause, "{self}");
+        }
+        json!({ "error": self.to_string() })
     }
 
     fn cause(&self) -> Option<&(dyn StdError + 'static)> {
@@ -155,20 +165,30 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Some(cause) = self.cause() {
-            tracing::warn!(error = cause, "{self}");
-        }
+        let body = self.body();
         let mut response = HttpResponseBuilder::new(self.status_code());
         if let Some(header) = self.header() {
             response.insert_header(header);
         }
-        response.json(json!({ "error": self.to_string() }))
+        response.json(body)
     }
 }
 
 /// Done, with this answer.
 pub(crate) fn ok(body: impl Serialize) -> HttpResponse {
     HttpResponse::Ok().json(body)
+}
+
+/// Goes on as long as the stream does. No proxy between is to keep it back.
+pub(crate) fn stream(
+    content_type: &'static str,
+    chunks: impl Stream<Item = Bytes> + 'static,
+) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(content_type)
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(chunks.map(Ok::<_, Infallible>))
 }
 
 /// Made, and this is it.

@@ -14,6 +14,7 @@ mod error;
 mod health;
 mod manage;
 mod openapi;
+pub mod probe;
 mod publish;
 mod receive;
 mod secrets;
@@ -34,6 +35,7 @@ use std::{
 use actix_web::web;
 use anyhow::Context as _;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 
@@ -47,6 +49,8 @@ struct Ingress {
     monitor: health::Monitor,
     bodies: receive::Budget,
     draining: AtomicBool,
+    /// Ends what would otherwise go on for as long as its caller likes.
+    stopping: CancellationToken,
 }
 
 impl Ingress {
@@ -69,6 +73,7 @@ impl Ingress {
             monitor: health::Monitor::new(config.nats_monitor_url.as_deref())?,
             bodies: receive::Budget::new(config.max_body_bytes_in_flight),
             draining: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
             config,
         })
     }
@@ -104,6 +109,7 @@ pub async fn run(
     ingress.draining.store(true, Ordering::Relaxed);
     tracing::info!(grace_seconds, "draining");
     let began = Instant::now();
+    ingress.stopping.cancel();
     handle.stop(true).await;
     if began.elapsed() >= Duration::from_secs(grace_seconds) {
         tracing::warn!(

@@ -5,6 +5,7 @@ pub(crate) mod apps;
 pub(crate) mod deploys;
 mod input;
 pub(crate) mod sources;
+pub(crate) mod watch;
 
 use actix_web::{
     Error as ActixError, HttpRequest, ResponseError as _,

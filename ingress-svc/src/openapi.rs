@@ -9,7 +9,7 @@ use utoipa::{
 
 use crate::{
     callbacks, error, health,
-    manage::{apps, deploys, sources},
+    manage::{apps, deploys, sources, watch},
     webhooks,
 };
 
@@ -26,7 +26,7 @@ pub(crate) struct Problem {
     paths(
         health::alive, health::ready, document, webhooks::github, webhooks::gitlab, callbacks::build,
         callbacks::tekton, apps::create, apps::list, apps::get, sources::put, sources::get, sources::put_secret,
-        deploys::list, deploys::get, deploys::cancel, deploys::roll_back, deploys::redeploy, deploys::resume,
+        deploys::list, deploys::get, watch::watch, deploys::cancel, deploys::roll_back, deploys::redeploy, deploys::resume,
     ),
     modifiers(&Schemes)
 )]

@@ -9,7 +9,7 @@ use crate::{
     Ingress, callbacks,
     error::Error,
     health,
-    manage::{self, apps, deploys, sources},
+    manage::{self, apps, deploys, sources, watch},
     openapi, webhooks,
 };
 
@@ -69,6 +69,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             web::scope("/v1/deploys")
                 .wrap(managed())
                 .service(get("/{deploy_id}").route(web::get().to(deploys::get)))
+                .service(get("/{deploy_id}/watch").route(web::get().to(watch::watch)))
                 .service(post("/{deploy_id}/cancel").route(web::post().to(deploys::cancel)))
                 .default_service(web::to(not_found)),
         );
