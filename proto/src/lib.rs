@@ -93,6 +93,41 @@ pub mod deploys {
             )
         }
     }
+
+    impl ReplayOutcome {
+        /// The outcome's name in the REST API.
+        #[must_use]
+        pub fn name(self) -> &'static str {
+            match self {
+                Self::Unspecified => "unspecified",
+                Self::AlreadyRecorded => "already_recorded",
+                Self::WouldTakeIn => "would_take_in",
+                Self::TakenIn => "taken_in",
+                Self::DeadLetter => "dead_letter",
+            }
+        }
+    }
+
+    impl DeadLetterState {
+        /// The state's name in the REST API and the database.
+        #[must_use]
+        pub fn name(self) -> &'static str {
+            match self {
+                Self::Unspecified => "unspecified",
+                Self::Waiting => "waiting",
+                Self::Retried => "retried",
+                Self::Discarded => "discarded",
+            }
+        }
+
+        /// The inverse of [`DeadLetterState::name`].
+        #[must_use]
+        pub fn from_name(name: &str) -> Option<Self> {
+            [Self::Waiting, Self::Retried, Self::Discarded]
+                .into_iter()
+                .find(|state| state.name() == name)
+        }
+    }
 }
 
 /// The port of the deployer to a cluster.
@@ -112,13 +147,20 @@ pub mod cluster {
 
 #[cfg(test)]
 mod tests {
-    use super::{deploys::DeployState, events::Provider};
+    use super::{
+        deploys::{DeadLetterState, DeployState},
+        events::Provider,
+    };
 
     #[test]
     fn names_lead_back_to_what_they_name() {
         let states = (1..).map_while(|number| DeployState::try_from(number).ok());
         for state in states {
             assert_eq!(DeployState::from_name(state.name()), Some(state));
+        }
+        for number in 1..=3 {
+            let state = DeadLetterState::try_from(number).unwrap();
+            assert_eq!(DeadLetterState::from_name(state.name()), Some(state));
         }
         assert_eq!(Provider::from_name("gitlab"), Some(Provider::Gitlab));
         assert_eq!(Provider::from_name("unspecified"), None);

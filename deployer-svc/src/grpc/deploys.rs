@@ -6,10 +6,13 @@ use deploy_domain::{Command, DeployId};
 use futures_util::Stream;
 use paas_proto::{
     deploys::{
-        CancelDeployRequest, CancelDeployResponse, GetDeployRequest, GetDeployResponse,
-        ListDeploysRequest, ListDeploysResponse, RedeployRequest, RedeployResponse,
-        ResumeAutoDeployRequest, ResumeAutoDeployResponse, RollBackRequest, RollBackResponse,
-        WatchDeployRequest, WatchDeployResponse, deploys_server::Deploys as Service,
+        CancelDeployRequest, CancelDeployResponse, DiscardDeadLetterRequest,
+        DiscardDeadLetterResponse, GetDeadLetterRequest, GetDeadLetterResponse, GetDeployRequest,
+        GetDeployResponse, ListDeadLettersRequest, ListDeadLettersResponse, ListDeploysRequest,
+        ListDeploysResponse, RedeployRequest, RedeployResponse, ReplayRequest, ReplayResponse,
+        ResumeAutoDeployRequest, ResumeAutoDeployResponse, RetryDeadLetterRequest,
+        RetryDeadLetterResponse, RollBackRequest, RollBackResponse, WatchDeployRequest,
+        WatchDeployResponse, deploys_server::Deploys as Service,
     },
     ids,
 };
@@ -131,6 +134,43 @@ impl Service for Deploys {
         let by = messages::name("requested_by", request.requested_by)?;
         self.command(&metadata, app, Command::Resume { by: or_somebody(by) }).await?;
         Ok(Response::new(ResumeAutoDeployResponse {}))
+    }
+
+    type ReplayStream = Pin<Box<dyn Stream<Item = Result<ReplayResponse, Status>> + Send>>;
+
+    async fn replay(
+        &self,
+        _request: Request<ReplayRequest>,
+    ) -> Result<Response<Self::ReplayStream>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn list_dead_letters(
+        &self,
+        _request: Request<ListDeadLettersRequest>,
+    ) -> Result<Response<ListDeadLettersResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn get_dead_letter(
+        &self,
+        _request: Request<GetDeadLetterRequest>,
+    ) -> Result<Response<GetDeadLetterResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn retry_dead_letter(
+        &self,
+        _request: Request<RetryDeadLetterRequest>,
+    ) -> Result<Response<RetryDeadLetterResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn discard_dead_letter(
+        &self,
+        _request: Request<DiscardDeadLetterRequest>,
+    ) -> Result<Response<DiscardDeadLetterResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
     }
 }
 
