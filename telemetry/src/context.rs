@@ -56,6 +56,14 @@ pub fn set_parent(span: &Span, traceparent: Option<&str>) {
     }
 }
 
+/// Links a span to one in another trace, or to an earlier one of its own; nothing happens without a valid
+/// `traceparent`.
+pub fn link(span: &Span, traceparent: Option<&str>) {
+    if let Some(linked) = traceparent.map(context).filter(Context::has_active_span) {
+        span.add_link(linked.span().span_context().clone());
+    }
+}
+
 fn inject(carrier: &mut dyn Injector) {
     TraceContextPropagator::new().inject_context(&Span::current().context(), carrier);
 }

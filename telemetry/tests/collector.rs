@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::{
     },
     common::v1::any_value::Value,
 };
-use telemetry::LogFormat;
+use telemetry::{LogFormat, Meter};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
@@ -85,8 +85,10 @@ fn an_endpoint_that_is_no_address_is_refused_at_the_start() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by the tests above, with the environment that they set"]
 async fn a_service() {
-    let traced = std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_some();
+    let traced = std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_some()
+        && std::env::var_os("OTEL_SDK_DISABLED").is_none();
     let guard = telemetry::init("a-service", LogFormat::Json).unwrap();
+    Meter::of("a-service").counter("paas_test_pushes", "Pushes.").one(&[]);
 
     // More than the queue of spans holds.
     let started = Instant::now();
@@ -97,6 +99,7 @@ async fn a_service() {
     assert!(started.elapsed() < Duration::from_secs(5), "spans took {:?}", started.elapsed());
 
     let started = Instant::now();
+    assert!(telemetry::metrics_text().contains("paas_test_pushes_total 1"));
     guard.shutdown().await;
     assert!(started.elapsed() < Duration::from_secs(5), "shutdown took {:?}", started.elapsed());
 }
