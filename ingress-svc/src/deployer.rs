@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use paas_proto::deploys::{
-    CancelDeployRequest, Deploy, GetDeployRequest, ListDeploysRequest, ListDeploysResponse,
-    RedeployRequest, ResumeAutoDeployRequest, RollBackRequest, WatchDeployRequest,
-    WatchDeployResponse, deploys_client::DeploysClient,
+    CancelDeployRequest, Deploy, DiscardDeadLetterRequest, GetDeadLetterRequest,
+    GetDeadLetterResponse, GetDeployRequest, ListDeadLettersRequest, ListDeadLettersResponse,
+    ListDeploysRequest, ListDeploysResponse, RedeployRequest, ReplayRequest, ReplayResponse,
+    ResumeAutoDeployRequest, RetryDeadLetterRequest, RetryDeadLetterResponse, RollBackRequest,
+    WatchDeployRequest, WatchDeployResponse, deploys_client::DeploysClient,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{
@@ -115,5 +117,38 @@ impl Deployer {
     pub(crate) async fn resume(&self, app_id: String) -> Result<(), Status> {
         let request = ResumeAutoDeployRequest { app_id, requested_by: REQUESTED_BY.to_owned() };
         self.client.clone().resume_auto_deploy(request).await.map(drop)
+    }
+
+    /// Takes pushes in once more, or tells what that would change.
+    pub(crate) async fn replay(
+        &self,
+        request: ReplayRequest,
+    ) -> Result<Streaming<ReplayResponse>, Status> {
+        let request = ReplayRequest { requested_by: REQUESTED_BY.to_owned(), ..request };
+        Ok(self.client.clone().replay(request).await?.into_inner())
+    }
+
+    pub(crate) async fn dead_letters(
+        &self,
+        request: ListDeadLettersRequest,
+    ) -> Result<ListDeadLettersResponse, Status> {
+        Ok(self.client.clone().list_dead_letters(request).await?.into_inner())
+    }
+
+    pub(crate) async fn dead_letter(&self, id: u64) -> Result<GetDeadLetterResponse, Status> {
+        Ok(self.client.clone().get_dead_letter(GetDeadLetterRequest { id }).await?.into_inner())
+    }
+
+    pub(crate) async fn retry_dead_letter(
+        &self,
+        id: u64,
+    ) -> Result<RetryDeadLetterResponse, Status> {
+        let request = RetryDeadLetterRequest { id, requested_by: REQUESTED_BY.to_owned() };
+        Ok(self.client.clone().retry_dead_letter(request).await?.into_inner())
+    }
+
+    pub(crate) async fn discard_dead_letter(&self, id: u64) -> Result<(), Status> {
+        let request = DiscardDeadLetterRequest { id, requested_by: REQUESTED_BY.to_owned() };
+        self.client.clone().discard_dead_letter(request).await.map(drop)
     }
 }

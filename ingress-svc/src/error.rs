@@ -1,7 +1,7 @@
 //! Which status each answer has: the one place that names them. A cause of ours is logged here, once; what the caller
 //! reads says nothing about it.
 
-use std::{convert::Infallible, error::Error as StdError};
+use std::{convert::Infallible, error::Error as StdError, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
@@ -14,9 +14,8 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use paas_proto::events::Provider;
 use serde::Serialize;
-use serde_json::json;
 
-use crate::{delivery::Malformed, receive, verify::Refusal};
+use crate::{delivery::Malformed, openapi::Problem, receive, verify::Refusal};
 
 const RETRY_AFTER_SECONDS: &str = "5";
 
@@ -53,6 +52,9 @@ pub(crate) enum Error {
     UnsupportedContentType,
     #[error("{0}")]
     Invalid(String),
+    /// For so long, in a flood of deliveries that are not authentic.
+    #[error("too many requests")]
+    TooManyRequests(Duration),
     /// Nothing was lost: the sender may try again.
     #[error("cannot accept deliveries now")]
     CannotAccept(#[source] Cause),
@@ -73,11 +75,11 @@ impl Error {
     }
 
     /// What the caller reads, also at the end of a stream that broke off; a cause of ours is logged.
-    pub(crate) fn body(&self) -> serde_json::Value {
+    pub(crate) fn body(&self) -> Problem {
         if let Some(cause) = self.cause() {
             tracing::warn!(error = cause, "{self}");
         }
-        json!({ "error": self.to_string() })
+        Problem { error: self.to_string() }
     }
 
     fn cause(&self) -> Option<&(dyn StdError + 'static)> {
@@ -93,6 +95,9 @@ impl Error {
             (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
         } else if matches!(self, Self::TektonCredentials) {
             (WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tekton events\""))
+        } else if let Self::TooManyRequests(wait) = self {
+            // Never 0: that would be an invitation.
+            (RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))
         } else if self.cause().is_some() {
             (RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))
         } else {
@@ -120,12 +125,18 @@ impl From<Malformed> for Error {
     }
 }
 
-/// The deployer's answers, translated once.
 impl From<tonic::Status> for Error {
     fn from(status: tonic::Status) -> Self {
+        Self::of_status(status, "no such app or deploy")
+    }
+}
+
+impl Error {
+    /// The deployer's answers, translated once; `nothing` is said of what it does not find.
+    pub(crate) fn of_status(status: tonic::Status, nothing: &'static str) -> Self {
         use tonic::Code;
         match status.code() {
-            Code::NotFound => Self::NotFound("no such app or deploy"),
+            Code::NotFound => Self::NotFound(nothing),
             Code::FailedPrecondition | Code::Aborted | Code::AlreadyExists => {
                 Self::Conflict(status.message().to_owned())
             }
@@ -156,6 +167,7 @@ impl ResponseError for Error {
             Self::NoSource(_) | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -177,6 +189,11 @@ impl ResponseError for Error {
 /// Done, with this answer.
 pub(crate) fn ok(body: impl Serialize) -> HttpResponse {
     HttpResponse::Ok().json(body)
+}
+
+/// Done, with this text.
+pub(crate) fn text(content_type: &'static str, body: String) -> HttpResponse {
+    HttpResponse::Ok().content_type(content_type).body(body)
 }
 
 /// Goes on as long as the stream does. No proxy between is to keep it back.

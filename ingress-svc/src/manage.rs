@@ -2,8 +2,10 @@
 //! token.
 
 pub(crate) mod apps;
+pub(crate) mod dead_letters;
 pub(crate) mod deploys;
 mod input;
+pub(crate) mod replays;
 pub(crate) mod sources;
 pub(crate) mod watch;
 
@@ -17,9 +19,10 @@ use actix_web::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-use crate::{Ingress, error::Error, receive, verify::Header};
+use crate::{Ingress, error::Error, exchange::Exchange, receive, verify::Header};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
@@ -35,7 +38,8 @@ pub(crate) async fn require_token(
         (None, _) | (_, None) => false,
     };
     if is_right {
-        Ok(next.call(request).await?.map_into_left_body())
+        let span = Exchange::of(request.request()).map_or_else(Span::none, |it| it.admit());
+        Ok(next.call(request).instrument(span).await?.map_into_left_body())
     } else {
         let refusal = Error::ApiToken.error_response();
         Ok(request.into_response(refusal).map_into_right_body())

@@ -1,6 +1,6 @@
 //! The HTTP server: routes, and what is answered where there is none.
 
-use std::{net::TcpListener, thread::available_parallelism};
+use std::{net::TcpListener, thread::available_parallelism, time::Duration};
 
 use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::from_fn, web};
 use uuid::Uuid;
@@ -8,22 +8,31 @@ use uuid::Uuid;
 use crate::{
     Ingress, callbacks,
     error::Error,
-    health,
-    manage::{self, apps, deploys, sources, watch},
+    exchange, health,
+    manage::{self, apps, dead_letters, deploys, replays, sources, watch},
     openapi, webhooks,
 };
 
+/// What a head may take. Its size is bounded by the server: 96 headers, 128 KiB.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+
 /// A server on this socket; it starts when it is polled, and leaves signals to its caller.
-pub(crate) fn serve(
-    ingress: web::Data<Ingress>,
-    listener: TcpListener,
-    grace_seconds: u64,
-) -> std::io::Result<Server> {
+pub(crate) fn serve(ingress: web::Data<Ingress>, listener: TcpListener) -> std::io::Result<Server> {
     let workers = available_parallelism().map_or(2, |n| n.get().max(2));
+    let config = &ingress.config;
+    let connections = usize::try_from(config.max_connections).unwrap_or(usize::MAX);
+    let (keep_alive, grace_seconds) = (config.keep_alive_seconds, config.shutdown_grace_seconds);
     let server = HttpServer::new(move || {
-        App::new().app_data(ingress.clone()).configure(routes).default_service(web::to(not_found))
+        App::new()
+            .app_data(ingress.clone())
+            .wrap(from_fn(exchange::observe))
+            .configure(routes)
+            .default_service(web::to(not_found))
     })
     .workers(workers)
+    .max_connections(connections.div_ceil(workers))
+    .client_request_timeout(HEAD_WITHIN)
+    .keep_alive(Duration::from_secs(keep_alive))
     .shutdown_timeout(grace_seconds)
     .disable_signals()
     .listen(listener)?;
@@ -36,6 +45,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(get("/healthz").route(web::get().to(health::alive)))
         .service(get("/readyz").route(web::get().to(health::ready)))
+        .service(get("/metrics").route(web::get().to(health::metrics)))
         .service(get("/v1/openapi.json").route(web::get().to(openapi::document)))
         .service(post("/v1/webhooks/github/{app_id}").route(web::post().to(webhooks::github)))
         .service(post("/v1/webhooks/gitlab/{app_id}").route(web::post().to(webhooks::gitlab)))
@@ -71,6 +81,21 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .service(get("/{deploy_id}").route(web::get().to(deploys::get)))
                 .service(get("/{deploy_id}/watch").route(web::get().to(watch::watch)))
                 .service(post("/{deploy_id}/cancel").route(web::post().to(deploys::cancel)))
+                .default_service(web::to(not_found)),
+        )
+        .service(
+            web::scope("/v1/replays")
+                .wrap(managed())
+                .service(post("").route(web::post().to(replays::replay)))
+                .default_service(web::to(not_found)),
+        )
+        .service(
+            web::scope("/v1/dead-letters")
+                .wrap(managed())
+                .service(get("").route(web::get().to(dead_letters::list)))
+                .service(get("/{letter_id}").route(web::get().to(dead_letters::get)))
+                .service(post("/{letter_id}/retry").route(web::post().to(dead_letters::retry)))
+                .service(post("/{letter_id}/discard").route(web::post().to(dead_letters::discard)))
                 .default_service(web::to(not_found)),
         );
 }
@@ -144,6 +169,7 @@ mod tests {
         let of_path = |(path, operations): (&String, &Value)| {
             let path = path.replace("{app_id}", &Uuid::nil().to_string());
             let path = path.replace("{deploy_id}", &Uuid::nil().to_string());
+            let path = path.replace("{letter_id}", "1");
             let operation = |(method, operation): (&String, &Value)| {
                 let method = method.to_uppercase().parse().unwrap();
                 let is_closed = operation["security"][0].get("token").is_some();
