@@ -33,6 +33,8 @@ const fn tekton(plural: &'static str, name: &'static str) -> Kind {
 
 pub(crate) static NAMESPACE: Kind =
     Kind { namespaced: false, ..typed("", "namespaces", "Namespace") };
+pub(crate) static SERVICE_ACCOUNT: Kind = typed("", "serviceaccounts", "ServiceAccount");
+pub(crate) static CONFIG_MAP: Kind = typed("", "configmaps", "ConfigMap");
 pub(crate) static SERVICE: Kind = typed("", "services", "Service");
 pub(crate) static POD: Kind = Kind { verbs: READ_ONLY, ..typed("", "pods", "Pod") };
 pub(crate) static DEPLOYMENT: Kind =
@@ -44,8 +46,18 @@ pub(crate) static PIPELINE: Kind = tekton("pipelines", "Pipeline");
 pub(crate) static TASK: Kind = tekton("tasks", "Task");
 
 /// Every kind, in the order of discovery.
-pub(crate) static ALL: [&Kind; 8] =
-    [&NAMESPACE, &POD, &SERVICE, &DEPLOYMENT, &INGRESS, &PIPELINE_RUN, &PIPELINE, &TASK];
+pub(crate) static ALL: [&Kind; 10] = [
+    &NAMESPACE,
+    &SERVICE_ACCOUNT,
+    &CONFIG_MAP,
+    &POD,
+    &SERVICE,
+    &DEPLOYMENT,
+    &INGRESS,
+    &PIPELINE_RUN,
+    &PIPELINE,
+    &TASK,
+];
 
 /// The kind that a group and the plural of a path name.
 pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {

@@ -77,6 +77,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where to write a kubeconfig that names this server; it is there before the first connection is accepted.
     pub kubeconfig: Option<PathBuf>,
+    /// How others reach this server, as the kubeconfig is to say; by its address when `None`.
+    pub url: Option<String>,
     /// The audit log. Beside it stands the journal from which a restart takes the objects up. Without it, nothing is kept.
     pub audit: Option<PathBuf>,
     /// The bearer token that requests must carry.
@@ -108,6 +110,7 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             kubeconfig: None,
+            url: None,
             audit: None,
             token: "stand-in".to_owned(),
             user: "system:serviceaccount:paas-system:paas-deployer".to_owned(),
@@ -179,10 +182,11 @@ impl Standin {
     /// Writes a kubeconfig that names this server.
     pub fn write_kubeconfig(&self, path: &Path) -> anyhow::Result<()> {
         let namespace = self.world.options.namespaces.first().map_or("default", String::as_str);
+        let url = self.world.options.url.clone().unwrap_or_else(|| self.url());
         let config = serde_json::json!({
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "stand-in", "cluster": {"server": self.url()}}],
+            "clusters": [{"name": "stand-in", "cluster": {"server": url}}],
             "users": [{"name": "stand-in", "user": {"token": self.token()}}],
             "contexts": [{
                 "name": "stand-in",

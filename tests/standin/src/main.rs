@@ -1,11 +1,19 @@
 //! The stand-in as a program: starts it, says what it is, and waits for a signal.
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::{ArgAction, Parser};
 use cluster_standin::{NOTICE, Options, Standin, switches::Switches};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpStream,
+    signal::unix::{SignalKind, signal},
+};
 use tracing_subscriber::EnvFilter;
 
 /// A stand-in for the Kubernetes and Tekton API. It runs no containers.
@@ -16,8 +24,14 @@ struct Cli {
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Where to write the kubeconfig that names this server.
+    #[arg(long, required_unless_present = "check")]
+    kubeconfig: Option<PathBuf>,
+    /// How others reach it, for the kubeconfig: for instance a name of the container. Else by its address.
+    #[arg(long, env = "CLUSTER_URL")]
+    url: Option<String>,
+    /// Serve nothing: only tell by the exit code whether one listens at the address already.
     #[arg(long)]
-    kubeconfig: PathBuf,
+    check: bool,
     /// The audit log; the journal for restarts stands beside it.
     #[arg(long, env = "CLUSTER_AUDIT")]
     audit: Option<PathBuf>,
@@ -51,7 +65,8 @@ impl From<Cli> for Options {
     fn from(cli: Cli) -> Self {
         Self {
             listen: cli.listen,
-            kubeconfig: Some(cli.kubeconfig),
+            kubeconfig: cli.kubeconfig,
+            url: cli.url,
             audit: cli.audit,
             namespaces: cli.namespaces,
             pipeline: cli.pipeline,
@@ -69,11 +84,14 @@ impl From<Cli> for Options {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
+    if cli.check {
+        return check(cli.listen).await;
+    }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
-    let kubeconfig = cli.kubeconfig.clone();
+    let kubeconfig = cli.kubeconfig.clone().unwrap_or_default();
     let standin = Standin::start(cli.into())?;
     writeln!(
         std::io::stdout(),
@@ -87,6 +105,14 @@ async fn main() -> anyhow::Result<()> {
         _ = interrupted.recv() => {}
     }
     standin.stop()
+}
+
+async fn check(address: SocketAddr) -> anyhow::Result<()> {
+    let port = address.port();
+    let connecting = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+    let connected = tokio::time::timeout(Duration::from_secs(3), connecting).await;
+    connected.context("no answer")?.with_context(|| format!("nobody listens on port {port}"))?;
+    Ok(())
 }
 
 #[cfg(test)]

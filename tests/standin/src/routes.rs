@@ -49,6 +49,9 @@ pub(crate) async fn handle(
     if let Some(status) = failure {
         return Err(Status::on_demand(status));
     }
+    if world.with(|state| state.switches.is_absent(&segments)) {
+        return Err(Status::no_such_resource());
+    }
     if let Some(answer) = discovery::answer(&segments).filter(|_| request.method() == Method::GET) {
         return Ok(HttpResponse::Ok().json(answer));
     }

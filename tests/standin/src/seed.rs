@@ -1,4 +1,5 @@
-//! What a cluster holds that is ready for the platform: its namespaces and the build pipeline.
+//! What a cluster holds that is ready for the platform: its namespaces, the build pipeline, whom builds run as, and what
+//! Tekton's release says about itself.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,13 @@ use crate::{
     verbs::{self, FieldValidation, Request},
 };
 
-/// Creates the namespaces and, in each, the pipeline, where they are not there yet.
+/// The version whose behaviour was recorded.
+const TEKTON_VERSION: &str = "v1.15.0";
+const TEKTON_NAMESPACE: &str = "tekton-pipelines";
+/// Whom builds run as, by the platform's own manifests.
+const SERVICE_ACCOUNT: &str = "paas-build";
+
+/// Creates the namespaces and, in each, pipeline and service account, where they are not there yet.
 pub(crate) fn plant(
     store: &mut Store,
     namespaces: &[String],
@@ -20,8 +27,13 @@ pub(crate) fn plant(
         plant_one(store, &kinds::NAMESPACE, "", &body)?;
         let body = json!({"metadata": {"name": pipeline}, "spec": build_pipeline()});
         plant_one(store, &kinds::PIPELINE, namespace, &body)?;
+        let body = json!({"metadata": {"name": SERVICE_ACCOUNT}});
+        plant_one(store, &kinds::SERVICE_ACCOUNT, namespace, &body)?;
     }
-    Ok(())
+    plant_one(store, &kinds::NAMESPACE, "", &json!({"metadata": {"name": TEKTON_NAMESPACE}}))?;
+    let body =
+        json!({"metadata": {"name": "pipelines-info"}, "data": {"version": TEKTON_VERSION}});
+    plant_one(store, &kinds::CONFIG_MAP, TEKTON_NAMESPACE, &body)
 }
 
 fn plant_one(

@@ -26,6 +26,8 @@ pub struct Switches {
     pub fail_next: FailNext,
     /// What RBAC refuses.
     pub refuse: Vec<Refusal>,
+    /// API groups that nobody installed, for instance `tekton.dev`.
+    pub absent: Vec<String>,
 }
 
 impl Default for Switches {
@@ -40,6 +42,7 @@ impl Default for Switches {
             slow_ms: 0,
             fail_next: FailNext::default(),
             refuse: Vec::new(),
+            absent: Vec::new(),
         }
     }
 }
@@ -109,6 +112,11 @@ impl Switches {
             missing_digest: course.missing_digest.or(layer.missing_digest),
             rollout: course.rollout.or(layer.rollout),
         })
+    }
+
+    /// Whether a path leads into an API group that nobody installed.
+    pub(crate) fn is_absent(&self, segments: &[&str]) -> bool {
+        matches!(segments, ["apis", group, ..] if self.absent.iter().any(|absent| absent == group))
     }
 
     /// Whether RBAC refuses this.
