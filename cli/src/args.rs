@@ -1,0 +1,101 @@
+//! The command line: what all commands share, and which commands there are.
+
+use std::{convert::Infallible, path::PathBuf, str::FromStr};
+
+use clap::{Args, Parser, Subcommand};
+use uuid::Uuid;
+
+use crate::{
+    api::Api,
+    commands::{dead_letters, deploy, deploys, replay},
+    error::Error,
+    exit::{self, Exit},
+    screen::Screen,
+};
+
+/// Deploys, replay and dead letters of the platform.
+#[derive(Debug, Parser)]
+#[command(name = "paas", version, max_term_width = 100, after_help = exit::TABLE)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Options of all commands")]
+pub(crate) struct Global {
+    /// Where the platform's API is; without it the config file's `url`, or this machine's port 8080.
+    #[arg(long, env = "PAAS_URL", global = true, hide_env_values = true)]
+    pub(crate) url: Option<String>,
+    /// File with the token, readable by its owner only; without it `PAAS_TOKEN`, or the config file's `token`.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Send the token over plain HTTP, to another machine too.
+    #[arg(long, global = true)]
+    pub(crate) insecure_http: bool,
+    /// Print JSON, for programs: an object, or one on each line where there is more to come.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List an app's deploys, newest first.
+    Deploys(deploys::Args),
+    /// Show or watch one deploy.
+    #[command(subcommand)]
+    Deploy(deploy::Command),
+    /// Take pushes in once more, as far as they are not on record.
+    Replay(replay::Args),
+    /// Look after pushes and word of builds that could not be taken in.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
+}
+
+impl Command {
+    pub(crate) async fn run(self, api: &Api, screen: &Screen) -> Result<Exit, Error> {
+        match self {
+            Self::Deploys(args) => args.run(api, screen).await,
+            Self::Deploy(command) => command.run(api, screen).await,
+            Self::Replay(args) => args.run(api, screen).await,
+            Self::DeadLetters(command) => command.run(api, screen).await,
+        }
+    }
+}
+
+/// Which app is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AppRef {
+    Id(Uuid),
+    Name(String),
+}
+
+impl FromStr for AppRef {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Uuid::try_parse(text).map_or_else(|_| Self::Name(text.to_owned()), Self::Id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn verify_cli() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_app_is_an_id_or_a_name() {
+        let id = Uuid::from_u128(7);
+        assert_eq!(id.to_string().parse(), Ok(AppRef::Id(id)));
+        assert_eq!("shop".parse(), Ok(AppRef::Name("shop".to_owned())));
+    }
+}
