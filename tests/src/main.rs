@@ -28,6 +28,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Sends what GitHub sends after a push: the hook of the demo's repository.
     Deliver(commands::deliver::Args),
+    /// Cuts the power under broker and database, and counts what was acknowledged and is gone. Needs root.
+    PowerLoss(commands::power_loss::Args),
     /// Starts a private Postgres and NATS for the tests and runs a command with their addresses.
     Servers(commands::servers::Args),
 }
@@ -46,6 +48,7 @@ async fn main() -> Result<ExitCode> {
         Command::Bench(args) => commands::bench::run(args).await?,
         Command::Deliver(args) => commands::deliver::run(args).await?,
         Command::Demo(args) => return commands::demo::run(args).await,
+        Command::PowerLoss(args) => return commands::power_loss::run(args).await,
         Command::Servers(args) => return commands::servers::run(args).await,
     }
     Ok(ExitCode::SUCCESS)

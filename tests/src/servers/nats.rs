@@ -1,10 +1,10 @@
 //! A private NATS server with JetStream.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 
-use super::Scratch;
+use super::{Durability, Scratch};
 use crate::{binaries, keys, ports, process::Spec, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,11 +21,20 @@ pub struct Nats {
 impl Nats {
     /// Writes its configuration; the server is started by whoever supervises it.
     pub async fn prepare(scratch: &Scratch) -> Result<Self> {
+        Self::prepare_in(scratch, &scratch.folder("nats")?, Durability::Full).await
+    }
+
+    /// The same with its store in another folder; without durability, it syncs when it does by default.
+    pub async fn prepare_in(
+        scratch: &Scratch,
+        store: &Path,
+        durability: Durability,
+    ) -> Result<Self> {
         let program = binaries::nats_server()?;
         let version = version(&program).await?;
         let (port, monitor) = (ports::free_port()?, ports::free_port()?);
-        let store = scratch.folder("nats")?;
-        let sync = if syncs_always(&version) { "sync_interval: always" } else { "" };
+        let always = durability == Durability::Full && syncs_always(&version);
+        let sync = if always { "sync_interval: always" } else { "" };
         let config = format!(
             "listen: 127.0.0.1:{port}\n\
              http: 127.0.0.1:{monitor}\n\

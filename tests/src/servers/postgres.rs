@@ -1,6 +1,10 @@
 //! A private Postgres: `initdb` and `postgres`, never as root.
 
-use std::{os::unix::fs::chown, path::PathBuf, time::Duration};
+use std::{
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use nix::unistd::{Uid, User};
@@ -26,9 +30,18 @@ pub struct Postgres {
 impl Postgres {
     /// Initialises a data folder in `scratch`; the server is started by whoever supervises it.
     pub async fn prepare(scratch: &Scratch, durability: Durability) -> Result<Self> {
+        Self::prepare_in(scratch, &scratch.folder("postgres")?, durability).await
+    }
+
+    /// The same with its data in another folder.
+    pub async fn prepare_in(
+        scratch: &Scratch,
+        home: &Path,
+        durability: Durability,
+    ) -> Result<Self> {
         let user = unprivileged_user()?;
         let password = keys::random_hex();
-        let data = Self::initialise(scratch, user, &password).await?;
+        let data = Self::initialise(scratch, home, user, &password).await?;
         let port = ports::free_port()?;
         let mut settings = vec![
             format!("port={port}"),
@@ -54,14 +67,14 @@ impl Postgres {
 
     async fn initialise(
         scratch: &Scratch,
+        home: &Path,
         user: Option<(u32, u32)>,
         password: &str,
     ) -> Result<PathBuf> {
-        let home = scratch.folder("postgres")?;
         let password_file = home.join("password");
         keys::write_private(&password_file, password)?;
         if let Some((user, group)) = user {
-            for path in [&home, &password_file] {
+            for path in [home, &password_file] {
                 chown(path, Some(user), Some(group))?;
             }
         }
