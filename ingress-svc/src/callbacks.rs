@@ -10,12 +10,15 @@ use paas_proto::{
     ids,
 };
 use serde::{Deserialize, Serialize};
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     Ingress,
     error::{self, Error},
+    exchange::Exchange,
+    metrics::{self, Origin},
     receive,
     verify::Header,
 };
@@ -43,18 +46,25 @@ pub(crate) async fn build(
     payload: web::Payload,
     ingress: web::Data<Ingress>,
 ) -> Result<HttpResponse, Error> {
-    receive::body(&request, payload, MAX_CALLBACK_BYTES, &ingress.bodies).await?;
+    let heard = hear_of_build(&request, payload, &ingress).await;
+    answer(Origin::Build, heard, &ingress)
+}
+
+async fn hear_of_build(
+    request: &HttpRequest,
+    payload: web::Payload,
+    ingress: &Ingress,
+) -> Result<bool, Error> {
+    receive::body(request, payload, MAX_CALLBACK_BYTES, &ingress.bodies).await?;
     let unknown = Error::NotFound("no such deploy");
-    let Some(deploy) = crate::server::uuid(&request, "deploy_id") else { return Err(unknown) };
+    let Some(deploy) = crate::server::uuid(request, "deploy_id") else { return Err(unknown) };
     let token = Header::read(request.headers(), callback::TOKEN_HEADER).value().unwrap_or_default();
     if !ingress.keys.callback.verify(deploy, token) {
         return Err(Error::CallbackToken);
     }
-    if pass_on(&ingress, deploy, BuildReportOrigin::Callback).await? {
-        Ok(error::accepted(Heard { status: "queued" }))
-    } else {
-        Err(unknown)
-    }
+    let span = Exchange::of(request, ingress).admit();
+    let is_ours = pass_on(ingress, deploy, BuildReportOrigin::Callback).instrument(span).await?;
+    if is_ours { Ok(true) } else { Err(unknown) }
 }
 
 /// Tekton's events controller reports. It tries again after 404, 429 and 503, but never after 400 or 500.
@@ -69,7 +79,16 @@ pub(crate) async fn tekton(
     payload: web::Payload,
     ingress: web::Data<Ingress>,
 ) -> Result<HttpResponse, Error> {
-    let body = receive::body(&request, payload, MAX_EVENT_BYTES, &ingress.bodies).await?;
+    let heard = hear_of_run(&request, payload, &ingress).await;
+    answer(Origin::Tekton, heard, &ingress)
+}
+
+async fn hear_of_run(
+    request: &HttpRequest,
+    payload: web::Payload,
+    ingress: &Ingress,
+) -> Result<bool, Error> {
+    let body = receive::body(request, payload, MAX_EVENT_BYTES, &ingress.bodies).await?;
     let Some(token) = &ingress.keys.tekton_token else { return Err(Error::NotFound("not found")) };
     let authorization = Header::read(request.headers(), AUTHORIZATION.as_str());
     let password = authorization.value().and_then(tekton_password).unwrap_or_default();
@@ -77,13 +96,30 @@ pub(crate) async fn tekton(
         return Err(Error::TektonCredentials);
     }
     let event: Event = serde_json::from_slice(&body).map_err(|_| Error::MalformedJson)?;
-    let ignored = Ok(error::ok(Heard { status: "ignored" }));
-    let Some(deploy) = event.run_name().and_then(ids::deploy_of_run) else { return ignored };
-    if pass_on(&ingress, deploy, BuildReportOrigin::CloudEvent).await? {
-        Ok(error::accepted(Heard { status: "queued" }))
-    } else {
-        ignored
-    }
+    let span = Exchange::of(request, ingress).admit();
+    let Some(deploy) = event.run_name().and_then(ids::deploy_of_run) else { return Ok(false) };
+    pass_on(ingress, deploy, BuildReportOrigin::CloudEvent).instrument(span).await
+}
+
+/// The answer to word that was passed on, or ignored; and its count.
+fn answer(
+    origin: Origin,
+    heard: Result<bool, Error>,
+    ingress: &Ingress,
+) -> Result<HttpResponse, Error> {
+    let verdict = match &heard {
+        Ok(true) => metrics::Heard::Queued,
+        Ok(false) => metrics::Heard::Ignored,
+        Err(error) => error.into(),
+    };
+    ingress.metrics.called_back(origin, verdict);
+    heard.map(|is_queued| {
+        if is_queued {
+            error::accepted(Heard { status: "queued" })
+        } else {
+            error::ok(Heard { status: "ignored" })
+        }
+    })
 }
 
 /// Publishes the word; false when there is no such deploy.
@@ -100,7 +136,8 @@ async fn pass_on(
         origin: origin.into(),
         received_at: Some(crate::time::to_proto(Timestamp::now())),
     };
-    ingress.publisher.build(app, &report).await.map_err(Error::cannot_accept)?;
+    let published = ingress.publisher.build(app, &report);
+    ingress.metrics.publishing(published).await.map_err(Error::cannot_accept)?;
     tracing::info!(app.id = %app, deploy.id = %deploy, origin = origin.as_str_name(), "build report published");
     Ok(true)
 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use paas_proto::{callback::CallbackKey, streams::Prefix};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::{secrets::Keyring, token::TokenHash};
+use crate::{client::TrustedProxies, secrets::Keyring, token::TokenHash};
 
 /// Settings of the ingress.
 #[derive(Debug, Clone, clap::Args)]
@@ -62,7 +62,30 @@ pub struct Config {
     #[arg(long, env, default_value_t = 256 * 1024 * 1024,
           value_parser = clap::value_parser!(u32).range(32 * 1024 * 1024..))]
     pub max_body_bytes_in_flight: u32,
-    /// How long requests underway may take to finish after a signal to stop.
+    /// Connections at one time, at most; further ones wait until one is closed.
+    #[arg(long, env, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+    /// How long a connection is kept open for another request; longer than the load balancer does.
+    #[arg(long, env, default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..))]
+    pub keep_alive_seconds: u64,
+    /// Networks of our own proxies, separated by commas: only they are believed in `X-Forwarded-For` and the like.
+    #[arg(long, env, default_value = "")]
+    pub trusted_proxies: TrustedProxies,
+    /// Deliveries a minute from one client address that may fail to be authentic before they are looked up together
+    /// with others and answered 429; 0: any number.
+    #[arg(long, env, default_value_t = 600)]
+    pub rate_limit_per_address: u32,
+    /// The same for the deliveries of one app.
+    #[arg(long, env, default_value_t = 600)]
+    pub rate_limit_per_app: u32,
+    /// Whether each request whose sender is known has a line in the log (target `access`).
+    #[arg(long, env, default_value_t = true, action = clap::ArgAction::Set)]
+    pub access_log: bool,
+    /// How long requests are still served after a signal to stop, while `/readyz` says no, so that load balancers
+    /// notice; 0: they know already.
+    #[arg(long, env, default_value_t = 5)]
+    pub drain_seconds: u64,
+    /// How long requests underway may take to finish, once no more are taken.
     #[arg(long, env, default_value_t = 25)]
     pub shutdown_grace_seconds: u64,
 }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::{Ingress, error};
 
 const CHECK_WITHIN: Duration = Duration::from_secs(2);
+const WATCH_EVERY: Duration = Duration::from_secs(10);
 
 /// The process answers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,9 +75,30 @@ pub(crate) async fn alive() -> HttpResponse {
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub(crate) async fn ready(ingress: web::Data<Ingress>) -> HttpResponse {
+    let (is_ready, readiness) = readiness(&ingress).await;
+    error::readiness(is_ready, readiness)
+}
+
+/// Keeps the metrics of readiness true where nobody asks `/readyz`.
+pub(crate) async fn watch(ingress: web::Data<Ingress>) {
+    let mut every = tokio::time::interval(WATCH_EVERY);
+    loop {
+        every.tick().await;
+        readiness(&ingress).await;
+    }
+}
+
+/// Every metric, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "Prometheus's text format", body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics() -> HttpResponse {
+    error::text(telemetry::METRICS_CONTENT_TYPE, telemetry::metrics_text())
+}
+
+async fn readiness(ingress: &Ingress) -> (bool, Readiness) {
     let (database, streams, broker_power_safe) = futures_util::future::join3(
-        database(&ingress),
-        streams(&ingress),
+        database(ingress),
+        streams(ingress),
         ingress.monitor.power_safe(),
     )
     .await;
@@ -90,7 +112,8 @@ pub(crate) async fn ready(ingress: web::Data<Ingress>) -> HttpResponse {
     let Checks { database, broker, streams, draining } = &checks;
     let is_ready = [database, broker, streams, draining].into_iter().all(|check| check.ok);
     let status = if is_ready { "ready" } else { "not ready" };
-    error::readiness(is_ready, Readiness { status, checks, broker_power_safe })
+    ingress.metrics.readiness(is_ready, broker_power_safe);
+    (is_ready, Readiness { status, checks, broker_power_safe })
 }
 
 async fn database(ingress: &Ingress) -> Option<String> {

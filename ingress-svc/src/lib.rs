@@ -7,18 +7,23 @@
 //! management API, `health` the probes. `error` alone knows status codes, `store` alone SQL. Everything is wired here.
 
 mod callbacks;
+mod client;
 mod config;
 mod delivery;
 mod deployer;
 mod error;
+mod exchange;
+mod failures;
 mod health;
 mod manage;
+mod metrics;
 mod openapi;
 pub mod probe;
 mod publish;
 mod receive;
 mod secrets;
 mod server;
+mod shared_lookups;
 mod store;
 mod time;
 mod token;
@@ -35,8 +40,9 @@ use std::{
 use actix_web::web;
 use anyhow::Context as _;
 use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+pub use client::TrustedProxies;
 pub use config::Config;
 
 /// What every request shares.
@@ -48,6 +54,9 @@ struct Ingress {
     deployer: deployer::Deployer,
     monitor: health::Monitor,
     bodies: receive::Budget,
+    failures: failures::Failures,
+    shared_lookups: shared_lookups::SharedLookups,
+    metrics: metrics::Metrics,
     draining: AtomicBool,
     /// Ends what would otherwise go on for as long as its caller likes.
     stopping: CancellationToken,
@@ -58,20 +67,29 @@ impl Ingress {
     async fn new(config: Config) -> anyhow::Result<Self> {
         let keys = config.keys()?;
         let prefix = config.stream_prefix.clone();
+        let meter = telemetry::Meter::of("ingress-svc");
+        let (url, connections) = (&config.database_url, config.database_pool_size);
+        let store = store::Store::new(url, connections, Handle::current(), &meter)?;
+        let publisher = publish::Publisher::connect(&config.nats_url, prefix).await?;
+        let bodies = receive::Budget::new(config.max_body_bytes_in_flight);
+        let broker = publisher.clone();
+        let metrics = metrics::Metrics::new(&meter, &bodies, move || broker.is_connected());
         Ok(Self {
             keys,
-            store: store::Store::new(
-                &config.database_url,
-                config.database_pool_size,
-                Handle::current(),
-            )?,
-            publisher: publish::Publisher::connect(&config.nats_url, prefix).await?,
+            shared_lookups: shared_lookups::SharedLookups::new(store.clone()),
+            store,
+            publisher,
+            bodies,
+            metrics,
+            failures: failures::Failures::new(
+                config.rate_limit_per_address,
+                config.rate_limit_per_app,
+            ),
             deployer: deployer::Deployer::new(
                 &config.deployer_url,
                 config::given(config.deployer_token.as_ref()),
             )?,
             monitor: health::Monitor::new(config.nats_monitor_url.as_deref())?,
-            bodies: receive::Budget::new(config.max_body_bytes_in_flight),
             draining: AtomicBool::new(false),
             stopping: CancellationToken::new(),
             config,
@@ -83,7 +101,8 @@ impl Ingress {
     }
 }
 
-/// Serves on the listener until `shutdown`, then lets the requests underway finish within the grace period.
+/// Serves on the listener until `shutdown`; then says so at `/readyz` and goes on for the drain period, so that load
+/// balancers notice; and then lets the requests underway finish within the grace period.
 ///
 /// Call it on a multi-threaded runtime: database and broker connections live there, away from the HTTP workers. A TLS
 /// provider must be installed (`rustls::crypto::ring`).
@@ -92,12 +111,13 @@ pub async fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let grace_seconds = config.shutdown_grace_seconds;
+    let (drain_seconds, grace_seconds) = (config.drain_seconds, config.shutdown_grace_seconds);
     let address = listener.local_addr().context("the listener has no address")?;
     let ingress = web::Data::new(Ingress::new(config).await?);
-    let server = server::serve(ingress.clone(), listener, grace_seconds)?;
+    let server = server::serve(ingress.clone(), listener)?;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
+    let _watch = AbortOnDropHandle::new(tokio::spawn(health::watch(ingress.clone())));
     tracing::info!(%address, "listening");
     tokio::select! {
         ended = &mut serving => {
@@ -107,9 +127,10 @@ pub async fn run(
         () = shutdown => {}
     }
     ingress.draining.store(true, Ordering::Relaxed);
-    tracing::info!(grace_seconds, "draining");
-    let began = Instant::now();
+    tracing::info!(drain_seconds, grace_seconds, "draining");
+    tokio::time::sleep(Duration::from_secs(drain_seconds)).await;
     ingress.stopping.cancel();
+    let began = Instant::now();
     handle.stop(true).await;
     if began.elapsed() >= Duration::from_secs(grace_seconds) {
         tracing::warn!(

@@ -24,14 +24,25 @@ enum Command {
         #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "text")]
         log_format: telemetry::LogFormat,
     },
+    /// Ask the ingress of this machine how it is: ends with 0 when it is well.
+    Health(ingress_svc::probe::Args),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Command::Serve { config, log_format } = Cli::parse().command;
-    let telemetry = telemetry::init("ingress-svc", log_format)?;
     // An error means that a provider is there already, which is all that matters.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    match Cli::parse().command {
+        Command::Serve { config, log_format } => serve(*config, log_format).await,
+        Command::Health(args) => ingress_svc::probe::run(&args).await,
+    }
+}
+
+async fn serve(
+    config: ingress_svc::Config,
+    log_format: telemetry::LogFormat,
+) -> anyhow::Result<()> {
+    let telemetry = telemetry::init("ingress-svc", log_format)?;
     let listener = TcpListener::bind(config.listen_address)
         .with_context(|| format!("cannot listen on {}", config.listen_address))?;
     let (mut terminate, mut interrupt) =
@@ -42,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    let served = ingress_svc::run(*config, listener, shutdown).await;
+    let served = ingress_svc::run(config, listener, shutdown).await;
     telemetry.shutdown().await;
     served
 }

@@ -19,7 +19,7 @@ use actix_web::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{Ingress, error::Error, exchange::Exchange, receive, verify::Header};
@@ -33,12 +33,11 @@ pub(crate) async fn require_token(
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
     let ingress = request.app_data::<web::Data<Ingress>>();
     let token = bearer_token(Header::read(request.headers(), AUTHORIZATION.as_str()));
-    let is_right = match (ingress, token) {
-        (Some(ingress), Some(token)) => ingress.keys.api_token.matches(token.as_bytes()),
-        (None, _) | (_, None) => false,
-    };
-    if is_right {
-        let span = Exchange::of(request.request()).map_or_else(Span::none, |it| it.admit());
+    let admitted = ingress.zip(token).and_then(|(ingress, token)| {
+        let is_right = ingress.keys.api_token.matches(token.as_bytes());
+        is_right.then(|| Exchange::of(request.request(), ingress).admit())
+    });
+    if let Some(span) = admitted {
         Ok(next.call(request).instrument(span).await?.map_into_left_body())
     } else {
         let refusal = Error::ApiToken.error_response();

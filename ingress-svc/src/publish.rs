@@ -17,7 +17,10 @@ use paas_proto::{
 use prost::Message as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use uuid::Uuid;
+
+use crate::metrics::Published;
 
 /// All attempts at one message together: GitHub hangs up after ten seconds.
 const BUDGET: Duration = Duration::from_secs(8);
@@ -81,6 +84,8 @@ impl Publisher {
         let (servers, options) = paas_proto::broker::parse(urls.expose_secret())?;
         let client = options
             .name("ingress-svc")
+            // A user may read its own answers only: see deploy/nats.conf.
+            .custom_inbox_prefix("_INBOX.ingress-svc")
             .retry_on_initial_connect()
             .ping_interval(PING_INTERVAL)
             .connection_timeout(ACK_TIMEOUT)
@@ -103,14 +108,14 @@ impl Publisher {
         app: Uuid,
         push: &PushEvent,
         deadline: Instant,
-    ) -> Result<(), Error> {
+    ) -> Result<Published, Error> {
         let subject = self.prefix.push_subject(push.provider(), app);
         let payload = push.encode_to_vec().into();
         self.publish(self.prefix.pushes(), subject, &push.deploy_id, payload, deadline).await
     }
 
     /// Publishes word of a build. Each is a hint of its own.
-    pub(crate) async fn build(&self, app: Uuid, report: &BuildReport) -> Result<(), Error> {
+    pub(crate) async fn build(&self, app: Uuid, report: &BuildReport) -> Result<Published, Error> {
         let subject = self.prefix.build_subject(app);
         let id = Uuid::now_v7().to_string();
         let deadline = Instant::now() + BUDGET;
@@ -125,8 +130,19 @@ impl Publisher {
         message_id: &str,
         payload: Bytes,
         deadline: Instant,
-    ) -> Result<(), Error> {
-        let headers = telemetry::nats_headers();
+    ) -> Result<Published, Error> {
+        let span = tracing::info_span!(
+            "push.publish",
+            otel.kind = "producer",
+            messaging.system = "nats",
+            messaging.operation.name = "publish",
+            messaging.operation.r#type = "send",
+            messaging.destination.name = stream,
+            messaging.message.id = message_id,
+            messaging.message.body.size = payload.len(),
+        );
+        // The next process goes on from this span.
+        let headers = span.in_scope(telemetry::nats_headers);
         let attempt = || self.attempt(&stream, &subject, message_id, &payload, &headers);
         let pauses = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
@@ -135,7 +151,8 @@ impl Publisher {
             .without_max_times();
         let published = attempt.retry(pauses).when(Error::is_transient);
         let deadline = deadline.min(Instant::now() + BUDGET);
-        tokio::time::timeout_at(deadline, published).await.map_err(|_| Error::OutOfTime)?
+        let published = tokio::time::timeout_at(deadline, published).instrument(span);
+        published.await.map_err(|_| Error::OutOfTime)?
     }
 
     async fn attempt(
@@ -145,7 +162,7 @@ impl Publisher {
         message_id: &str,
         payload: &Bytes,
         headers: &HeaderMap,
-    ) -> Result<(), Error> {
+    ) -> Result<Published, Error> {
         // The client would keep the message and send it whenever it is connected again.
         if !self.is_connected() {
             return Err(Error::Disconnected);
@@ -156,8 +173,8 @@ impl Publisher {
             .message_id(message_id)
             .expected_stream(stream);
         let sent = self.jetstream.send_publish(subject.to_owned(), message);
-        sent.await.map_err(Error::Refused)?.await.map_err(Error::Refused)?;
-        Ok(())
+        let ack = sent.await.map_err(Error::Refused)?.await.map_err(Error::Refused)?;
+        Ok(if ack.duplicate { Published::Duplicate } else { Published::Stored })
     }
 
     /// Whether there is a connection to the broker.

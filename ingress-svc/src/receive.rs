@@ -43,12 +43,21 @@ pub(crate) enum Error {
 
 /// The bytes that all bodies together may hold.
 #[derive(Debug, Clone)]
-pub(crate) struct Budget(Arc<Semaphore>);
+pub(crate) struct Budget {
+    bytes: u32,
+    free: Arc<Semaphore>,
+}
 
 impl Budget {
     /// So many bytes.
     pub(crate) fn new(bytes: u32) -> Self {
-        Self(Arc::new(Semaphore::new(bytes as usize)))
+        Self { bytes, free: Arc::new(Semaphore::new(bytes as usize)) }
+    }
+
+    /// How many they hold now.
+    pub(crate) fn held(&self) -> u32 {
+        let free = u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX);
+        self.bytes.saturating_sub(free)
     }
 }
 
@@ -106,7 +115,8 @@ async fn collect(
         }
         // By what came, not by what was announced: an announcement costs the sender nothing.
         let more = u32::try_from(chunk.len()).map_err(|_| Error::TooLarge)?;
-        let more = Arc::clone(&budget.0).try_acquire_many_owned(more).map_err(|_| Error::Busy)?;
+        let more =
+            Arc::clone(&budget.free).try_acquire_many_owned(more).map_err(|_| Error::Busy)?;
         match &mut share {
             Some(share) => share.merge(more),
             None => share = Some(more),

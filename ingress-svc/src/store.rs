@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use deadpool_postgres::{Client, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret as _, SecretString};
+use telemetry::{Meter, pool};
 use tokio::{runtime::Handle, time::Instant};
 use uuid::Uuid;
 
 pub(crate) use apps::App;
-pub(crate) use lookup::{Earlier, Source};
+pub(crate) use lookup::{Credentials, Earlier, Source};
 pub(crate) use sources::{GitSource, NewSource};
 
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -23,6 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Store {
     pool: Pool,
+    measured: pool::Pool,
 }
 
 /// The database did not do what it was asked.
@@ -42,7 +44,12 @@ pub(crate) enum Error {
 impl Store {
     /// Makes the pool; nothing is connected yet. Connections live on the given runtime: one opened by an HTTP worker
     /// would stand still whenever that worker is busy.
-    pub(crate) fn new(url: &SecretString, size: u16, runtime: Handle) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        url: &SecretString,
+        size: u16,
+        runtime: Handle,
+        meter: &Meter,
+    ) -> anyhow::Result<Self> {
         let mut config: tokio_postgres::Config = url
             .expose_secret()
             .parse()
@@ -61,7 +68,12 @@ impl Store {
             .recycle_timeout(Some(DEADLINE))
             .runtime(Runtime::Tokio1)
             .build()?;
-        Ok(Self { pool })
+        let shown = pool.clone();
+        let measured = pool::Pool::new(meter, move || {
+            let status = shown.status();
+            pool::Status { max: status.max_size, open: status.size, idle: status.available }
+        });
+        Ok(Self { pool, measured })
     }
 
     /// Whether the database answers and has the schema that this version knows.
@@ -74,7 +86,9 @@ impl Store {
         work: impl AsyncFnOnce(&mut Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Error> {
         let deadline = Instant::now() + DEADLINE;
-        let mut client = tokio::time::timeout_at(deadline, self.pool.get())
+        let mut client = self
+            .measured
+            .timed(tokio::time::timeout_at(deadline, self.pool.get()))
             .await
             .map_err(|_| Error::OutOfTime)??;
         let Ok(result) = tokio::time::timeout_at(deadline, work(&mut client)).await else {

@@ -1,7 +1,7 @@
 //! What becomes of an authentic push: a pure function of the app's source row and the push. The order of its questions
 //! is the contract's.
 
-use crate::{delivery::Push, store::Source};
+use crate::{delivery::Push, metrics, store::Source};
 
 /// What becomes of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,15 +40,15 @@ impl Verdict {
         }
     }
 
-    /// The verdict's name in the logs.
-    pub(crate) fn name(self) -> &'static str {
+    /// As it is counted, and named in the logs.
+    pub(crate) fn counted(self) -> metrics::Verdict {
         match self {
-            Self::RepositoryMismatch => "repository_mismatch",
-            Self::BranchDeleted => "branch_deleted",
-            Self::BranchMismatch => "branch_mismatch",
-            Self::AutoDeployDisabled => "auto_deploy_disabled",
-            Self::Unchanged => "unchanged",
-            Self::Deploy => "deploy",
+            Self::RepositoryMismatch => metrics::Verdict::RepositoryMismatch,
+            Self::BranchDeleted => metrics::Verdict::BranchDeleted,
+            Self::BranchMismatch => metrics::Verdict::BranchMismatch,
+            Self::AutoDeployDisabled => metrics::Verdict::AutoDeployDisabled,
+            Self::Unchanged => metrics::Verdict::Unchanged,
+            Self::Deploy => metrics::Verdict::Queued,
         }
     }
 }
@@ -64,6 +64,7 @@ fn is_linked_repository(source: &Source, push: &Push) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Credentials;
 
     const AFTER: &str = "2222222222222222222222222222222222222222";
 
@@ -76,9 +77,11 @@ mod tests {
             auto_deploy: true,
             last_deploy_sha: None,
             underway: false,
-            webhook_secret: Vec::new(),
-            signing_token: None,
-            signing_required: false,
+            credentials: Credentials {
+                webhook_secret: Vec::new(),
+                signing_token: None,
+                signing_required: false,
+            },
             earlier: None,
         }
     }

@@ -2,27 +2,19 @@
 //! is parsed, logged or published before it is authentic.
 
 mod accept;
+mod arrival;
 
-use actix_web::{HttpRequest, HttpResponse, http::header::HeaderMap, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
-use paas_proto::{events::Provider, ids::Identity};
+use paas_proto::events::Provider;
 use tokio::time::{Duration, Instant};
 use tracing::Instrument as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{
-    Ingress,
-    error::Error,
-    receive,
-    secrets::Purpose,
-    store::Source,
-    verify::{
-        self, Header,
-        gitlab::{Presented, SigningToken},
-    },
-};
+use crate::{Ingress, error::Error, exchange::Exchange, metrics::Verdict, receive};
 use accept::Delivery;
+use arrival::Arrival;
 
 /// From the last byte of a delivery to its answer: GitHub hangs up after ten seconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(9);
@@ -82,27 +74,35 @@ async fn take_in(
     payload: web::Payload,
     ingress: &Ingress,
 ) -> Result<HttpResponse, Error> {
+    let exchange = Exchange::of(request, ingress);
+    let accepted = accept(provider, request, payload, ingress, &exchange).await;
+    let verdict = accepted.as_ref().map_or_else(Verdict::from, |(verdict, _)| *verdict);
+    ingress.metrics.delivered(provider.into(), verdict, exchange.began().elapsed());
+    accepted.map(|(_, response)| response)
+}
+
+async fn accept(
+    provider: Provider,
+    request: &HttpRequest,
+    payload: web::Payload,
+    ingress: &Ingress,
+    exchange: &Exchange,
+) -> Result<(Verdict, HttpResponse), Error> {
     let body =
         receive::body(request, payload, receive::MAX_DELIVERY_BYTES, &ingress.bodies).await?;
     let answer_by = Instant::now() + ANSWER_WITHIN;
     let received_at = Timestamp::now();
-    let headers = request.headers();
-    let identity = identity(provider, headers, &body);
-    let app = crate::server::uuid(request, "app_id");
-    let source = match app {
-        Some(app) => ingress
-            .store
-            .source_of_delivery(app, provider.name(), identity.as_ref())
-            .await
-            .map_err(Error::cannot_accept)?,
-        None => None,
-    };
-    let (Some(app), Some(source)) = (app, source) else {
-        verify::pretend(&body);
-        return Err(Error::NoSource(provider));
-    };
-    authenticate(ingress, provider, app, &source, headers, &body, received_at)?;
-    let span = tracing::info_span!("push.receive", app.id = %app, provider = provider.name());
+    let (headers, app) = (request.headers(), crate::server::uuid(request, "app_id"));
+    let arrival = Arrival { ingress, exchange, provider, app, headers, body: &body, received_at };
+    let identity = arrival.identity();
+    let (app, source) = arrival.authenticate(identity.as_ref()).await?;
+    let admitted = exchange.admit();
+    let span = tracing::info_span!(
+        parent: &admitted,
+        "push.receive",
+        app.id = %app,
+        provider = provider.name(),
+    );
     let delivery = Delivery {
         ingress,
         provider,
@@ -114,47 +114,5 @@ async fn take_in(
         received_at,
         answer_by,
     };
-    delivery.accept().instrument(span).await
-}
-
-/// What makes this push the same push, as far as it shows without parsing; it counts only once the delivery is
-/// authentic. GitLab before 17.4 sends no key: its identity is in the body, and costs a second read.
-fn identity(provider: Provider, headers: &HeaderMap, body: &[u8]) -> Option<Identity> {
-    if provider == Provider::Github {
-        return Some(Identity::of_signed_body(provider, body));
-    }
-    let is_signed = Presented::read(headers).is_signed();
-    let name = if is_signed { "webhook-id" } else { "idempotency-key" };
-    Header::read(headers, name).value().map(|key| Identity::of_key(provider, key))
-}
-
-fn authenticate(
-    ingress: &Ingress,
-    provider: Provider,
-    app: Uuid,
-    source: &Source,
-    headers: &HeaderMap,
-    body: &[u8],
-    now: Timestamp,
-) -> Result<(), Error> {
-    let open = |purpose, sealed: &[u8]| {
-        ingress.keys.secrets.open(purpose, app, sealed).map_err(Error::cannot_accept)
-    };
-    let secret = open(Purpose::WebhookSecret, &source.webhook_secret)?;
-    if provider == Provider::Github {
-        let signature = Header::read(headers, verify::github::SIGNATURE);
-        return Ok(verify::github::verify(&secret, signature, body)?);
-    }
-    let token = source.signing_token.as_deref();
-    let token = token.map(|sealed| open(Purpose::SigningToken, sealed)).transpose()?;
-    let signing_token = token
-        .map(|token| String::from_utf8_lossy(&token).parse::<SigningToken>())
-        .transpose()
-        .map_err(Error::cannot_accept)?;
-    let expected = verify::gitlab::Expected {
-        secret,
-        signing_token,
-        signing_required: source.signing_required,
-    };
-    Ok(verify::gitlab::verify(&expected, Presented::read(headers), body, now)?)
+    delivery.accept().instrument(span).instrument(admitted).await
 }

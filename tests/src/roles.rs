@@ -49,6 +49,8 @@ impl Wiring {
             .args(["serve"])
             .env("LISTEN_ADDRESS", address)
             .env("PUBLIC_URL", &self.ingress_url)
+            // Nobody asks `/readyz` before each request here: whoever waits, waits for nothing.
+            .env("DRAIN_SECONDS", "0")
             .env("ALLOW_LOCAL_CLONE_URLS", "true")
             .env("SECRETS_KEYS", &self.keys.secrets_keys)
             .env("API_TOKEN_SHA256", self.keys.api_token_sha256())

@@ -45,6 +45,8 @@ pub struct Options {
     pub deployer: usize,
     /// The cluster.
     pub cluster: Cluster,
+    /// Further settings of the ingress.
+    pub ingress_settings: BTreeMap<String, String>,
     /// Further settings of the deployer's cluster agent.
     pub agent_settings: BTreeMap<String, String>,
 }
@@ -155,7 +157,9 @@ impl Building<'_> {
             self.supervisor.keep(spec).await?;
         }
         for (name, address) in &ingresses.0 {
-            self.supervisor.keep(wiring.ingress(name, address)?).await?;
+            let mut spec = wiring.ingress(name, address)?;
+            spec.env.extend(self.options.ingress_settings.clone());
+            self.supervisor.keep(spec).await?;
         }
         for (name, address) in &deployers.0 {
             self.explain(name, wait::until_listening(address, PATIENCE).await)?;

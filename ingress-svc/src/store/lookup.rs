@@ -1,4 +1,7 @@
-//! The one read of a delivery: the app's source row, whether anything is underway, and what became of this push before.
+//! The one read of a delivery: the app's source row, whether anything is underway, and what became of this push before;
+//! and the secrets alone, for many apps at once.
+
+use std::collections::HashMap;
 
 use paas_proto::{events::Place, ids::Identity};
 use tokio_postgres::Row;
@@ -29,6 +32,11 @@ const SOURCE: &str = "
         limit 1) p on true
     where s.app_id = $1 and s.provider = $2";
 
+const CREDENTIALS: &str = "
+    select app_id, provider, webhook_secret, signing_token, signing_required
+    from app_git_sources
+    where app_id = any ($1)";
+
 const LEARN_REPO_ID: &str = "
     update app_git_sources set repo_id = $3, updated_at = now()
     where app_id = $1 and repo_id is null and lower(repo_full_name) = lower($2)";
@@ -45,13 +53,19 @@ pub(crate) struct Source {
     pub(crate) last_deploy_sha: Option<String>,
     /// Whether any deploy of the app has not ended.
     pub(crate) underway: bool,
+    pub(crate) credentials: Credentials,
+    /// The same push, when it was taken in before.
+    pub(crate) earlier: Option<Earlier>,
+}
+
+/// What an app's deliveries are held against.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
     /// Sealed.
     pub(crate) webhook_secret: Vec<u8>,
     /// Sealed.
     pub(crate) signing_token: Option<Vec<u8>>,
     pub(crate) signing_required: bool,
-    /// The same push, when it was taken in before.
-    pub(crate) earlier: Option<Earlier>,
 }
 
 /// The latest attempt at a push that was taken in before.
@@ -78,6 +92,22 @@ impl Store {
             let statement = client.prepare_cached(SOURCE).await?;
             let row = client.query_opt(&statement, &[&app, &provider, &identity]).await?;
             row.as_ref().map(source).transpose()
+        })
+        .await
+    }
+
+    /// The credentials of these apps' sources, by app and provider.
+    pub(crate) async fn credentials_of(
+        &self,
+        apps: Vec<Uuid>,
+    ) -> Result<HashMap<(Uuid, String), Credentials>, Error> {
+        self.with_client(async |client| {
+            let statement = client.prepare_cached(CREDENTIALS).await?;
+            let rows = client.query(&statement, &[&apps]).await?;
+            let entry = |row: &Row| {
+                Ok(((row.try_get("app_id")?, row.try_get("provider")?), credentials(row)?))
+            };
+            rows.iter().map(entry).collect()
         })
         .await
     }
@@ -112,10 +142,16 @@ fn source(row: &Row) -> Result<Source, tokio_postgres::Error> {
         auto_deploy: row.try_get("auto_deploy")?,
         last_deploy_sha: row.try_get("last_deploy_sha")?,
         underway: row.try_get("underway")?,
+        credentials: credentials(row)?,
+        earlier: earlier(row)?,
+    })
+}
+
+fn credentials(row: &Row) -> Result<Credentials, tokio_postgres::Error> {
+    Ok(Credentials {
         webhook_secret: row.try_get("webhook_secret")?,
         signing_token: row.try_get("signing_token")?,
         signing_required: row.try_get("signing_required")?,
-        earlier: earlier(row)?,
     })
 }
 

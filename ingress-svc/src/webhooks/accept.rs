@@ -11,6 +11,7 @@ use paas_proto::{
     events::{Place, Provider, PushEvent},
     ids::{self, Identity},
 };
+use telemetry::Label as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ use crate::{
     Ingress,
     delivery::{self, Kind, Push},
     error::{self, Error},
+    metrics,
     store::{Earlier, Source},
     verdict::Verdict,
     verify::Header,
@@ -41,11 +43,15 @@ pub(super) struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    pub(super) async fn accept(self) -> Result<HttpResponse, Error> {
+    pub(super) async fn accept(self) -> Result<(metrics::Verdict, HttpResponse), Error> {
         match self.kind() {
-            Kind::Ping => return Ok(error::ok(Answer::Ping { ping: "ok" })),
+            Kind::Ping => {
+                let answer = Answer::Ping { ping: "ok" };
+                return Ok((metrics::Verdict::Ping, error::ok(answer)));
+            }
             Kind::Other => {
-                return Ok(error::ok(Answer::Status { status: "non-push event ignored" }));
+                let answer = Answer::Status { status: "non-push event ignored" };
+                return Ok((metrics::Verdict::IgnoredEvent, error::ok(answer)));
             }
             Kind::Push => {}
         }
@@ -63,11 +69,13 @@ impl Delivery<'_> {
             Verdict::Deploy => {
                 let deploy_id = self.publish(&push).await?;
                 let sha = push.after.to_string();
-                return Ok(error::accepted(Answer::Queued { deploy_id, sha, repo: push.repo }));
+                let answer = Answer::Queued { deploy_id, sha, repo: push.repo };
+                return Ok((verdict.counted(), error::accepted(answer)));
             }
         };
-        tracing::info!(verdict = verdict.name(), sha = %push.after, "push filtered");
-        Ok(error::accepted(Answer::Status { status }))
+        let verdict = verdict.counted();
+        tracing::info!(verdict = verdict.value(), sha = %push.after, "push filtered");
+        Ok((verdict, error::accepted(Answer::Status { status })))
     }
 
     fn kind(&self) -> Kind {
@@ -101,8 +109,9 @@ impl Delivery<'_> {
         let deploy_id = ids::deploy_id(self.app, &identity, attempt);
         self.learn_repo_id(push).await;
         let event = self.event(push, deploy_id, &identity, attempt, original_place);
-        let published = self.ingress.publisher.push(self.app, &event, self.answer_by);
-        published.await.map_err(Error::cannot_accept)?;
+        let Ingress { publisher, metrics, .. } = self.ingress;
+        let published = publisher.push(self.app, &event, self.answer_by);
+        metrics.publishing(published).await.map_err(Error::cannot_accept)?;
         tracing::info!(deploy.id = %deploy_id, sha = %push.after, attempt, "push published");
         Ok(deploy_id)
     }

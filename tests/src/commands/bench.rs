@@ -85,6 +85,11 @@ async fn start(args: &Args, deployer: usize) -> Result<Stack> {
         ingress: 1,
         deployer,
         cluster: Cluster::Standin(standin),
+        // It measures answers to what is not authentic, too.
+        ingress_settings: BTreeMap::from([(
+            "RATE_LIMIT_PER_ADDRESS".to_owned(),
+            "0".to_owned(),
+        )]),
         agent_settings: BTreeMap::new(),
     })
     .await?;

@@ -4,7 +4,7 @@ mod cases;
 mod screen;
 mod story;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anstream::println;
 use anyhow::Result;
@@ -43,6 +43,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         ingress: 1,
         deployer: 1,
         cluster: args.cluster.choose(&STANDIN_PACE)?,
+        ingress_settings: BTreeMap::new(),
         agent_settings: agent_settings(),
     };
     screen::title("Webhook Deploy");

@@ -103,6 +103,7 @@ async fn foreground(args: &Args) -> Result<()> {
         ingress: args.ingress.into(),
         deployer: args.deployer.into(),
         cluster: args.cluster.choose(&[])?,
+        ingress_settings: BTreeMap::new(),
         agent_settings: agent_settings(),
     })
     .await?;
