@@ -1,11 +1,13 @@
 //! Hands a trace from one process to the next: W3C trace context in NATS headers and gRPC metadata, and as the plain
 //! `traceparent` that is stored with an event until a runner takes it up.
 
+use std::time::SystemTime;
+
 use async_nats::HeaderMap;
 use opentelemetry::{
-    Context,
+    Context, KeyValue,
     propagation::{Extractor, Injector, TextMapPropagator as _},
-    trace::TraceContextExt as _,
+    trace::{Span as _, TraceContextExt as _, Tracer as _},
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tonic::metadata::{MetadataKey, MetadataMap};
@@ -62,6 +64,23 @@ pub fn link(span: &Span, traceparent: Option<&str>) {
     if let Some(linked) = traceparent.map(context).filter(Context::has_active_span) {
         span.add_link(linked.span().span_context().clone());
     }
+}
+
+/// Records a span that began in the past and ends now, as the child of `parent`; nothing happens without a valid one.
+pub fn span_since(
+    name: &'static str,
+    parent: Option<&str>,
+    began: SystemTime,
+    attributes: impl IntoIterator<Item = KeyValue>,
+) {
+    let Some(parent) = parent.map(context).filter(Context::has_active_span) else { return };
+    let tracer = opentelemetry::global::tracer("paas");
+    tracer
+        .span_builder(name)
+        .with_start_time(began)
+        .with_attributes(attributes)
+        .start_with_context(&tracer, &parent)
+        .end();
 }
 
 fn inject(carrier: &mut dyn Injector) {

@@ -28,7 +28,7 @@ use tracing_subscriber::{
 };
 
 pub use context::{
-    current_traceparent, inject_metadata, link, nats_headers, set_parent, traceparent_of,
+    current_traceparent, inject_metadata, link, nats_headers, set_parent, span_since, traceparent_of,
     traceparent_of_metadata,
 };
 pub use instruments::{Buckets, Counter, Gauge, Label, Meter, Seconds, Unit};

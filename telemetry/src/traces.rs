@@ -11,10 +11,12 @@ use crate::otlp;
 /// The batching exporter, or `None` when no endpoint is set.
 pub(crate) fn provider(resource: &Resource) -> anyhow::Result<Option<SdkTracerProvider>> {
     Ok(otlp::spans()?.map(|exporter| {
-        SdkTracerProvider::builder()
+        let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
             .with_resource(resource.clone())
-            .build()
+            .build();
+        opentelemetry::global::set_tracer_provider(provider.clone());
+        provider
     }))
 }
 
