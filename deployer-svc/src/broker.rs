@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use async_nats::{Client, Event, jetstream};
+use async_nats::{Client, ConnectErrorKind, Event, jetstream};
 use paas_proto::streams::{Limits, Prefix};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// A dead connection is noticed after two of these.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// A user may read its own answers only: see deploy/nats.conf.
+pub(crate) const INBOX: &str = "_INBOX.deployer-svc";
 
 /// Which broker, and how streams are named on it.
 #[derive(Debug, Clone, clap::Args)]
@@ -47,6 +49,7 @@ pub async fn connect(settings: &Settings, name: &str) -> anyhow::Result<Client> 
     let (servers, options) = paas_proto::broker::parse(settings.nats_url.expose_secret())?;
     options
         .name(name)
+        .custom_inbox_prefix(INBOX)
         .retry_on_initial_connect()
         .ping_interval(PING_INTERVAL)
         .connection_timeout(TIMEOUT)
@@ -56,6 +59,18 @@ pub async fn connect(settings: &Settings, name: &str) -> anyhow::Result<Client> 
         .await
         // The error may quote the URL, which may hold a password.
         .map_err(|error| anyhow::anyhow!("NATS_URL cannot be used: {}", error.kind()))
+}
+
+/// Connects now or not at all, for somebody who wants to know why not.
+pub async fn connect_once(
+    settings: &Settings,
+    name: &str,
+) -> anyhow::Result<Result<Client, ConnectErrorKind>> {
+    let (servers, options) = paas_proto::broker::parse(settings.nats_url.expose_secret())?;
+    let options = options.name(name).custom_inbox_prefix(INBOX).connection_timeout(TIMEOUT);
+    let connected = options.request_timeout(Some(TIMEOUT)).connect(servers).await;
+    // The error itself may quote the URL, which may hold a password.
+    Ok(connected.map_err(|error| error.kind()))
 }
 
 /// JetStream on that connection.

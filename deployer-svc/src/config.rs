@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 use telemetry::LogFormat;
 
-use crate::{agent, broker, cluster_port, doctor, rebuild, runner, store};
+use crate::{agent, broker, cluster_port, doctor, rebuild, runner, store, streams};
 
 /// Allowance beyond what Tekton and Kubernetes were told, before the deployer gives up in their place.
 const BUILD_ALLOWANCE: Duration = Duration::from_mins(5);
@@ -33,6 +33,9 @@ pub enum Command {
     Migrate(Migrate),
     /// Fold the recorded events again and compare the result with the recorded state
     Rebuild(Rebuild),
+    /// Set the streams up, or tell in what they differ
+    #[command(subcommand)]
+    Streams(Box<streams::command::Command>),
     /// Check database, broker and cluster, and say what to do about what is wrong
     Doctor(Box<doctor::Args>),
     /// Serve a cluster to a deployer elsewhere

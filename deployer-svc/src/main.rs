@@ -34,6 +34,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             deployer_svc::migrate(&config).await.map(|()| ExitCode::SUCCESS)
         }
         Command::Rebuild(config) => deployer_svc::rebuild(&config).await,
+        Command::Streams(command) => Ok(deployer_svc::streams::command::run(&command).await),
         Command::Doctor(args) => deployer_svc::doctor::run(&args).await,
         Command::ClusterAgent(args) => {
             let listener = listen(args.listen).await?;

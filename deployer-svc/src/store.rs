@@ -7,6 +7,7 @@ mod command;
 mod connection;
 mod durability;
 mod error;
+mod grants;
 mod history;
 mod lease;
 mod letters;
@@ -17,6 +18,7 @@ mod projection;
 mod read;
 mod recheck;
 mod sql;
+mod survey;
 mod take_in;
 
 use std::time::Duration;
@@ -26,12 +28,14 @@ pub(crate) use connection::{Link, drive};
 pub use connection::{Settings, Store};
 pub use durability::Durability;
 pub use error::Error;
+pub use grants::{Role, Roles, grant};
 pub use lease::{App, Leased, Next};
 pub use letters::{DeadLetter, Place};
 pub use notifications::Notifications;
 pub use outbox::{Outbox, Recorded};
 pub use read::{DeployInputs, DeploySummary, EventSummary, InvalidPageToken, PageToken};
 pub use recheck::Recheck;
+pub use survey::Survey;
 pub use take_in::{Inbound, TakenIn};
 
 /// What one call may take, waiting for a connection included. The limits within are shorter; this one also holds when

@@ -1,12 +1,19 @@
 //! The streams of JetStream and the deployer's consumers on them, as `paas_proto::streams` describes them.
+//!
+//! `drift` says in what they differ, this file sets them up, `command` is `deployer-svc streams`.
+
+pub mod command;
+mod drift;
 
 use async_nats::jetstream::{
     Context, ErrorCode,
-    consumer::{AckPolicy, pull},
+    consumer::Info as ConsumerInfo,
     context::{ConsumerInfoErrorKind, GetStreamErrorKind},
     stream::{Config, Stream},
 };
 use paas_proto::streams::{DEPLOYER, Limits, Prefix, consumer_config};
+
+pub use drift::{Drift, Mend};
 
 /// Why a stream or a consumer is not as it must be.
 #[derive(Debug, thiserror::Error)]
@@ -20,78 +27,92 @@ pub enum Error {
         source: async_nats::Error,
     },
     /// It is not there.
-    #[error("{0} is missing: run `deployer-svc migrate`")]
-    Missing(String),
-    /// Settings that `migrate` can put right.
-    #[error("{what} differs in {settings}: run `deployer-svc migrate`")]
-    Different {
-        /// Which stream or consumer.
-        what: String,
-        /// In what.
-        settings: String,
-    },
-    /// Settings that nobody can put right while the stream holds messages.
-    #[error(
-        "{what} differs in {settings}, which cannot be changed: move its messages away, delete it and run `deployer-svc migrate`"
-    )]
-    Unchangeable {
-        /// Which stream.
-        what: String,
-        /// In what.
-        settings: String,
-    },
-    /// Less room than is taken.
-    #[error("{what} holds {held} bytes, more than the {wanted} it is to be limited to")]
-    TooSmall {
-        /// Which stream.
-        what: String,
-        /// What it holds.
-        held: u64,
-        /// What was asked for.
-        wanted: i64,
-    },
+    #[error("{0}: run `deployer-svc migrate`")]
+    Missing(Box<Drift>),
+    /// Settings that can be put right.
+    #[error("{}: run `deployer-svc streams apply`", list(.0))]
+    Different(Vec<Drift>),
+    /// What is not put right because it would take messages or copies away, or cannot be put right at all.
+    #[error("{}", refusals(.0))]
+    Refused(Vec<Drift>),
 }
 
-/// Creates what is missing and corrects what may be corrected. Several processes may do so at once.
+/// Whether messages or copies may be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shrink {
+    /// Nothing is ever lost: whoever really wants it says so.
+    Refuse,
+    /// Somebody said so.
+    Allow,
+}
+
+/// Creates what is missing and corrects what may be corrected; nothing that is stored goes. Several processes may do so
+/// at once.
 pub async fn ensure(jetstream: &Context, prefix: &Prefix, limits: Limits) -> Result<(), Error> {
+    apply(jetstream, prefix, limits, Shrink::Refuse).await
+}
+
+/// The same; with `Shrink::Allow` also what takes messages or copies away. What has to be refused keeps nothing else from
+/// being done.
+pub async fn apply(
+    jetstream: &Context,
+    prefix: &Prefix,
+    limits: Limits,
+    shrink: Shrink,
+) -> Result<(), Error> {
+    let mut refused = Vec::new();
     for wanted in prefix.configs(limits) {
         let name = wanted.name.clone();
         let stream = if let Some(stream) = find(jetstream, &name).await? {
-            correct(jetstream, stream, &wanted).await?
+            correct(jetstream, stream, &wanted, shrink, &mut refused).await?
         } else {
             tracing::info!(stream = name, "creating the stream");
             jetstream.create_stream(&wanted).await.map_err(|error| broker(&name, error))?
         };
-        if name != prefix.deploys() {
+        if has_consumer(prefix, &name) {
             ensure_consumer(&stream, &name).await?;
         }
     }
-    Ok(())
+    if refused.is_empty() { Ok(()) } else { Err(Error::Refused(refused)) }
 }
 
-/// Says what `ensure` would have to do, and does nothing.
+/// Fails when `ensure` would have something to do, and does nothing.
 pub async fn check(jetstream: &Context, prefix: &Prefix, limits: Limits) -> Result<(), Error> {
+    let mut drifts = drifts(jetstream, prefix, limits).await?;
+    match drifts.iter().position(Drift::is_missing) {
+        Some(missing) => Err(Error::Missing(Box::new(drifts.swap_remove(missing)))),
+        None if drifts.is_empty() => Ok(()),
+        None => Err(Error::Different(drifts)),
+    }
+}
+
+/// Everything in which streams and consumers differ from what they must be.
+pub async fn drifts(
+    jetstream: &Context,
+    prefix: &Prefix,
+    limits: Limits,
+) -> Result<Vec<Drift>, Error> {
+    let mut all = Vec::new();
     for wanted in prefix.configs(limits) {
-        let what = format!("the stream {}", wanted.name);
-        let Some(stream) = find(jetstream, &wanted.name).await? else {
-            return Err(Error::Missing(what));
+        let name = wanted.name.clone();
+        let Some(stream) = find(jetstream, &name).await? else {
+            all.push(Drift::missing(&name, None));
+            continue;
         };
-        if let Some(settings) = names(&differences(&stream.cached_info().config, &wanted)) {
-            return Err(Error::Different { what, settings });
-        }
-        if wanted.name != prefix.deploys() {
-            let what = format!("the consumer {DEPLOYER} of {what}");
-            match consumer_differences(&stream, &wanted.name).await? {
-                None => return Err(Error::Missing(what)),
-                Some(found) => {
-                    if let Some(settings) = names(&found) {
-                        return Err(Error::Different { what, settings });
-                    }
-                }
-            }
+        all.extend(drift::of_stream(stream.cached_info(), &wanted));
+        if has_consumer(prefix, &name) {
+            all.extend(match consumer(&stream, &name).await? {
+                Some(info) => drift::of_consumer(&info, &consumer_config()),
+                None => vec![Drift::missing(&name, Some(DEPLOYER))],
+            });
         }
     }
-    Ok(())
+    Ok(all)
+}
+
+/// Nobody of ours reads DEPLOYS.
+fn has_consumer(prefix: &Prefix, stream: &str) -> bool {
+    stream != prefix.deploys()
 }
 
 async fn find(jetstream: &Context, name: &str) -> Result<Option<Stream>, Error> {
@@ -107,163 +128,71 @@ fn is_not_found(kind: &GetStreamErrorKind) -> bool {
         if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
-async fn correct(jetstream: &Context, stream: Stream, wanted: &Config) -> Result<Stream, Error> {
-    let info = stream.cached_info();
-    let found = &info.config;
-    let what = || format!("the stream {}", wanted.name);
-    if let Some(settings) = names(&lasting_differences(found, wanted)) {
-        return Err(Error::Unchangeable { what: what(), settings });
+async fn consumer(stream: &Stream, name: &str) -> Result<Option<ConsumerInfo>, Error> {
+    match stream.consumer_info(DEPLOYER).await {
+        Ok(info) => Ok(Some(info)),
+        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
+        Err(error) => Err(broker(name, error)),
     }
-    let Some(settings) = names(&differences(found, wanted)) else { return Ok(stream) };
-    if u64::try_from(wanted.max_bytes).is_ok_and(|room| room > 0 && room < info.state.bytes) {
-        return Err(Error::TooSmall {
-            what: what(),
-            held: info.state.bytes,
-            wanted: wanted.max_bytes,
-        });
+}
+
+async fn correct(
+    jetstream: &Context,
+    stream: Stream,
+    wanted: &Config,
+    shrink: Shrink,
+    refused: &mut Vec<Drift>,
+) -> Result<Stream, Error> {
+    let found = drift::of_stream(stream.cached_info(), wanted);
+    let (now, never): (Vec<_>, Vec<_>) = found.into_iter().partition(|drift| match drift.mend {
+        Mend::Update | Mend::Recreate => true,
+        Mend::Costs(_) => shrink == Shrink::Allow,
+        Mend::Never => false,
+    });
+    refused.extend(never);
+    if now.is_empty() {
+        return Ok(stream);
     }
-    tracing::info!(stream = wanted.name, settings, "correcting the stream");
-    let corrected = corrected(found.clone(), wanted);
+    tracing::info!(stream = wanted.name, settings = list(&now), "correcting the stream");
+    let fields: Vec<_> = now.iter().map(|drift| drift.field).collect();
+    let corrected = drift::corrected(stream.cached_info().config.clone(), wanted, &fields);
     jetstream.update_stream(&corrected).await.map_err(|error| broker(&wanted.name, error))?;
     jetstream.get_stream(&wanted.name).await.map_err(|error| broker(&wanted.name, error))
 }
 
+/// A consumer holds nothing but how far its readers are, and what comes again is known: one of the wrong kind goes.
 async fn ensure_consumer(stream: &Stream, name: &str) -> Result<(), Error> {
-    match consumer_differences(stream, name).await? {
-        Some(found) if found.is_empty() => Ok(()),
-        missing_or_different => {
-            let settings = names(&missing_or_different.unwrap_or_default());
-            tracing::info!(stream = name, consumer = DEPLOYER, settings, "setting the consumer up");
-            stream.create_consumer(consumer_config()).await.map_err(|error| broker(name, error))?;
-            Ok(())
-        }
+    let info = consumer(stream, name).await?;
+    let found = info.as_ref().map(|info| drift::of_consumer(info, &consumer_config()));
+    let missing = vec![Drift::missing(name, Some(DEPLOYER))];
+    let drifts = found.unwrap_or(missing);
+    if drifts.is_empty() {
+        return Ok(());
     }
-}
-
-/// `None` where there is no consumer.
-async fn consumer_differences(
-    stream: &Stream,
-    name: &str,
-) -> Result<Option<Vec<&'static str>>, Error> {
-    let info = match stream.consumer_info(DEPLOYER).await {
-        Ok(info) => info,
-        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(broker(name, error)),
-    };
-    let (found, wanted): (_, pull::Config) = (info.config, consumer_config());
-    let differ = [
-        ("its kind", found.deliver_subject.is_some() || found.ack_policy != AckPolicy::Explicit),
-        ("ack_wait", found.ack_wait != wanted.ack_wait),
-        ("max_ack_pending", found.max_ack_pending != wanted.max_ack_pending),
-        ("max_deliver", found.max_deliver > 0),
-        ("its filter", !found.filter_subject.is_empty() || !found.filter_subjects.is_empty()),
-    ];
-    Ok(Some(differing(differ)))
-}
-
-/// What the broker refuses to change.
-fn lasting_differences(found: &Config, wanted: &Config) -> Vec<&'static str> {
-    differing([
-        ("retention", found.retention != wanted.retention),
-        ("storage", found.storage != wanted.storage),
-    ])
-}
-
-fn differences(found: &Config, wanted: &Config) -> Vec<&'static str> {
-    let mut all = lasting_differences(found, wanted);
-    all.extend(differing([
-        ("subjects", found.subjects != wanted.subjects),
-        ("max_age", found.max_age != wanted.max_age),
-        ("max_bytes", unlimited(found.max_bytes) != unlimited(wanted.max_bytes)),
-        (
-            "max_msgs_per_subject",
-            unlimited(found.max_messages_per_subject) != unlimited(wanted.max_messages_per_subject),
-        ),
-        (
-            "max_msg_size",
-            unlimited(found.max_message_size.into()) != unlimited(wanted.max_message_size.into()),
-        ),
-        ("discard", found.discard != wanted.discard),
-        (
-            "discard_new_per_subject",
-            found.discard_new_per_subject != wanted.discard_new_per_subject,
-        ),
-        ("duplicate_window", found.duplicate_window != wanted.duplicate_window),
-        ("num_replicas", found.num_replicas.max(1) != wanted.num_replicas.max(1)),
-        ("sealed", found.sealed),
-        ("no_ack", found.no_ack),
-    ]));
-    all
-}
-
-/// What operators set beyond our settings stays.
-fn corrected(found: Config, wanted: &Config) -> Config {
-    Config {
-        subjects: wanted.subjects.clone(),
-        max_age: wanted.max_age,
-        max_bytes: wanted.max_bytes,
-        max_messages_per_subject: wanted.max_messages_per_subject,
-        max_message_size: wanted.max_message_size,
-        discard: wanted.discard,
-        discard_new_per_subject: wanted.discard_new_per_subject,
-        duplicate_window: wanted.duplicate_window,
-        num_replicas: wanted.num_replicas,
-        no_ack: false,
-        ..found
+    tracing::info!(
+        stream = name,
+        consumer = DEPLOYER,
+        settings = list(&drifts),
+        "setting the consumer up"
+    );
+    if drifts.iter().any(|drift| drift.mend == Mend::Recreate) && info.is_some() {
+        stream.delete_consumer(DEPLOYER).await.map_err(|error| broker(name, error))?;
+    } else if info.is_some_and(|info| info.paused) {
+        stream.resume_consumer(DEPLOYER).await.map_err(|error| broker(name, error))?;
     }
+    stream.create_consumer(consumer_config()).await.map_err(|error| broker(name, error))?;
+    Ok(())
 }
 
-/// The broker says -1 where a setting was left at 0.
-fn unlimited(limit: i64) -> i64 {
-    limit.max(0)
+fn list(drifts: &[Drift]) -> String {
+    drifts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn differing<const N: usize>(settings: [(&'static str, bool); N]) -> Vec<&'static str> {
-    settings.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
-}
-
-fn names(settings: &[&str]) -> Option<String> {
-    (!settings.is_empty()).then(|| settings.join(", "))
+fn refusals(drifts: &[Drift]) -> String {
+    let all = drifts.iter().map(|drift| format!("{drift}; {}", drift.remedy()));
+    all.collect::<Vec<_>>().join("; ")
 }
 
 fn broker(what: &str, source: impl Into<async_nats::Error>) -> Error {
     Error::Broker { what: what.to_owned(), source: source.into() }
-}
-
-#[cfg(test)]
-mod tests {
-    use async_nats::jetstream::stream::{DiscardPolicy, RetentionPolicy};
-
-    use super::*;
-
-    fn pushes() -> Config {
-        let [pushes, ..] = Prefix::default().configs(Limits::default());
-        pushes
-    }
-
-    #[test]
-    fn what_the_broker_fills_in_is_no_difference() {
-        let found = Config { max_messages: -1, max_consumers: -1, num_replicas: 1, ..pushes() };
-        assert!(differences(&found, &pushes()).is_empty());
-    }
-
-    #[test]
-    fn a_correction_leaves_what_operators_set() {
-        let found = Config {
-            description: Some("ours".to_owned()),
-            max_bytes: 7,
-            discard: DiscardPolicy::Old,
-            ..pushes()
-        };
-        assert_eq!(differences(&found, &pushes()), ["max_bytes", "discard"]);
-        let corrected = corrected(found, &pushes());
-        assert!(differences(&corrected, &pushes()).is_empty());
-        assert_eq!(corrected.description.as_deref(), Some("ours"));
-    }
-
-    #[test]
-    fn work_queue_retention_cannot_be_corrected() {
-        let found = Config { retention: RetentionPolicy::WorkQueue, ..pushes() };
-        assert_eq!(lasting_differences(&found, &pushes()), ["retention"]);
-    }
 }

@@ -2,7 +2,7 @@
 //! Every call may be repeated: names are deterministic, creation is adopted, and rollouts are fenced by a generation.
 //!
 //! Builds: `builds` acts, `pipeline_run` knows the object and judges it. Rollouts: `rollouts` acts, `manifests` shapes
-//! the objects, `fence` and `verdict` decide. `request` parses what arrives, `errors` translates what fails.
+//! the objects, `fence` and `verdict` decide. `permissions` and `survey` are for people who set it up. `request` parses what arrives, `errors` translates what fails.
 
 mod agent;
 mod builds;
@@ -14,6 +14,7 @@ mod pipeline_run;
 mod request;
 mod rollouts;
 mod settings;
+mod survey;
 mod verdict;
 mod watch;
 
@@ -21,6 +22,7 @@ pub use agent::Agent;
 pub use errors::Error;
 pub use permissions::{Access, Permissions};
 pub use settings::Settings;
+pub use survey::{Pipeline, Presence, Survey, api_server};
 
 /// Owner of the fields that the agent writes.
 const FIELD_MANAGER: &str = "paas-deployer";

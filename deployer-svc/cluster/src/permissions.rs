@@ -27,6 +27,14 @@ const NEEDED: [(Place, &str, &str, &[&str]); 4] = [
     (Place::Apps, "networking.k8s.io", "ingresses", &["get", "create", "patch"]),
 ];
 
+/// What only `deployer-svc doctor` looks at; deploys go without.
+const LOOKED_AT: [(Place, &str, &str, &[&str]); 4] = [
+    (Place::Builds, "tekton.dev", "pipelines", &["get"]),
+    (Place::Builds, "", "serviceaccounts", &["get"]),
+    (Place::Builds, "", "namespaces", &["get"]),
+    (Place::Apps, "", "namespaces", &["get"]),
+];
+
 /// What the cluster is, and what it lets us do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permissions {
@@ -49,6 +57,8 @@ pub struct Access {
     pub resource: &'static str,
     /// Where.
     pub namespace: String,
+    /// Whether only the doctor needs it.
+    pub only_to_look: bool,
     /// The API server's answer.
     pub allowed: bool,
 }
@@ -89,7 +99,9 @@ impl Agent {
 
 /// The table, row by row; nothing is allowed until the API server says so.
 fn needed(settings: &Settings) -> Vec<Access> {
-    let rows = NEEDED.iter().flat_map(|&(place, group, resource, verbs)| {
+    let looked_at = LOOKED_AT.iter().map(|row| (row, true));
+    let all = NEEDED.iter().map(|row| (row, false)).chain(looked_at);
+    let rows = all.flat_map(|(&(place, group, resource, verbs), only_to_look)| {
         let namespace = match place {
             Place::Builds => &settings.build_namespace,
             Place::Apps => &settings.apps_namespace,
@@ -99,6 +111,7 @@ fn needed(settings: &Settings) -> Vec<Access> {
             group,
             resource,
             namespace: namespace.clone(),
+            only_to_look,
             allowed: false,
         })
     });

@@ -15,8 +15,11 @@ use crate::{APP_ID, APP_NAME, DEPLOY_ID, SHA, TENANT_ID};
 
 /// Parameter with the image that the run pushes.
 const IMAGE: &str = "image";
+/// Every parameter that a run is given.
+pub(crate) const PARAMS: [&str; 5] =
+    ["repo-url", "commit-sha", IMAGE, "callback-url", "callback-token"];
 /// Result with the digest of what was pushed.
-const IMAGE_DIGEST: &str = "image-digest";
+pub(crate) const IMAGE_DIGEST: &str = "image-digest";
 /// Tekton's spans join the trace that this annotation names.
 const SPAN_CONTEXT: &str = "tekton.dev/pipelinerunSpanContext";
 /// What the shipped Pipeline works in.
@@ -92,12 +95,13 @@ pub(crate) struct RunCondition {
 /// The run that builds this order. `token` opens nothing but a re-check of this one run.
 pub(crate) fn order(settings: &Settings, order: &BuildOrder, token: &str) -> PipelineRun {
     let image = format!("{}:{}", repository(settings, &order.app), order.sha);
+    let [repo_url, commit_sha, _, callback_url, callback_token] = PARAMS;
     let params = [
-        ("repo-url", order.clone_url.to_string()),
-        ("commit-sha", order.sha.to_string()),
+        (repo_url, order.clone_url.to_string()),
+        (commit_sha, order.sha.to_string()),
         (IMAGE, image),
-        ("callback-url", settings.callback_url(order.deploy)),
-        ("callback-token", token.to_owned()),
+        (callback_url, settings.callback_url(order.deploy)),
+        (callback_token, token.to_owned()),
     ];
     let mut annotations = BTreeMap::from([(SHA.to_owned(), order.sha.to_string())]);
     if let Some(traceparent) = &order.traceparent {

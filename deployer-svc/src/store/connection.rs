@@ -37,6 +37,14 @@ pub struct Settings {
     database_pool_size: usize,
 }
 
+impl Settings {
+    /// Connections that this process's pool holds at most.
+    #[must_use]
+    pub fn pool_size(&self) -> usize {
+        self.database_pool_size.max(1)
+    }
+}
+
 /// The line store. A clone shares the connections.
 #[derive(Clone)]
 pub struct Store {

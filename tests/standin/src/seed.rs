@@ -31,8 +31,7 @@ pub(crate) fn plant(
         plant_one(store, &kinds::SERVICE_ACCOUNT, namespace, &body)?;
     }
     plant_one(store, &kinds::NAMESPACE, "", &json!({"metadata": {"name": TEKTON_NAMESPACE}}))?;
-    let body =
-        json!({"metadata": {"name": "pipelines-info"}, "data": {"version": TEKTON_VERSION}});
+    let body = json!({"metadata": {"name": "pipelines-info"}, "data": {"version": TEKTON_VERSION}});
     plant_one(store, &kinds::CONFIG_MAP, TEKTON_NAMESPACE, &body)
 }
 

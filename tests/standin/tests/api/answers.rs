@@ -211,7 +211,7 @@ async fn a_list_comes_in_pages() {
             None => break,
         }
     }
-    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(names, ["a", "b", "c", "tekton-pipelines"]);
 }
 
 #[tokio::test]
