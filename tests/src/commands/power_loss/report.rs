@@ -61,9 +61,14 @@ impl Report {
 
     pub(super) fn print(&self) {
         let mut table = Table::new();
-        table
-            .load_style(UTF8_FULL_CONDENSED)
-            .set_header(["after a power cut", "set to", "acknowledged", "found", "lost", ""]);
+        table.load_style(UTF8_FULL_CONDENSED).set_header([
+            "after a power cut",
+            "set to",
+            "acknowledged",
+            "found",
+            "lost",
+            "",
+        ]);
         for loss in &self.losses {
             let expected = match (loss.holds(self.at_least), loss.durability) {
                 (true, Durability::Full) => "nothing lost",
