@@ -8,12 +8,15 @@ use paas_proto::cluster::cluster_server::ClusterServer;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::{service::interceptor::InterceptedService, transport::server::TcpIncoming};
+use tonic::{
+    service::{Routes, interceptor::InterceptedService},
+    transport::server::TcpIncoming,
+};
 use tonic_health::server::health_reporter;
 
 use crate::{
     cluster_port::{AGENT_MESSAGE_BYTES, Tls},
-    grpc::{self, auth},
+    grpc::{self, Readiness, auth, http},
 };
 
 const REMEDY: &str =
@@ -58,8 +61,17 @@ pub async fn serve(
     if let Some(tls) = tls {
         server = server.tls_config(tls).context("the agent's certificates cannot be used")?;
     }
+    let readiness = Readiness::default();
+    readiness.set(true);
+    let drained = readiness.clone();
+    let stopping = shutdown.clone();
+    tokio::spawn(async move {
+        stopping.cancelled().await;
+        drained.set(false);
+    });
     tracing::info!(%address, "serving the cluster");
-    let serving = server.add_service(health).add_service(cluster).serve_with_incoming_shutdown(
+    let services = http::routes(Routes::new(health).add_service(cluster), readiness);
+    let serving = server.add_routes(services).serve_with_incoming_shutdown(
         TcpIncoming::from(listener).with_nodelay(Some(true)),
         shutdown.clone().cancelled_owned(),
     );

@@ -12,11 +12,20 @@ use futures_util::{Stream, StreamExt as _};
 use paas_proto::cluster::{
     Build, GetBuildRequest, PutBackRequest, RollOutRequest, Rollout, StartBuildRequest,
     StopBuildRequest, WatchRequest, WatchResponse, cluster_client::ClusterClient,
+    cluster_server::SERVICE_NAME,
 };
-use tonic::{Code, Request, Status, service::interceptor::InterceptedService, transport::Channel};
+use tonic::{
+    Code, Request, Response, Status, service::interceptor::InterceptedService, transport::Channel,
+};
+use tracing::Instrument as _;
 
 pub use connect::{AGENT_MESSAGE_BYTES, Outgoing, Settings, in_process, remote};
 pub use tls::Tls;
+
+use crate::{
+    metrics::{Call, metrics},
+    rpc,
+};
 
 /// No single call may take longer; the agent's own deadlines are shorter.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
@@ -57,41 +66,61 @@ impl Cluster {
 
     /// Creates the PipelineRun, or finds it.
     pub async fn start_build(&self, message: StartBuildRequest) -> Result<Build, Error> {
-        let answer = self.client.clone().start_build(request(message)).await?;
-        answer.into_inner().build.ok_or_else(incomplete)
+        let mut client = self.client.clone();
+        let answer = call(Call::StartBuild, client.start_build(request(message))).await?;
+        answer.build.ok_or_else(incomplete)
     }
 
     /// Cancels the PipelineRun.
     pub async fn stop_build(&self, message: StopBuildRequest) -> Result<Build, Error> {
-        let answer = self.client.clone().stop_build(request(message)).await?;
-        answer.into_inner().build.ok_or_else(incomplete)
+        let mut client = self.client.clone();
+        let answer = call(Call::StopBuild, client.stop_build(request(message))).await?;
+        answer.build.ok_or_else(incomplete)
     }
 
     /// Reads the PipelineRun.
     pub async fn get_build(&self, message: GetBuildRequest) -> Result<Build, Error> {
-        let answer = self.client.clone().get_build(request(message)).await?;
-        answer.into_inner().build.ok_or_else(incomplete)
+        let mut client = self.client.clone();
+        let answer = call(Call::GetBuild, client.get_build(request(message))).await?;
+        answer.build.ok_or_else(incomplete)
     }
 
     /// Puts an image on the app's Deployment, and reads how that goes.
     pub async fn roll_out(&self, message: RollOutRequest) -> Result<Rollout, Error> {
-        let answer = self.client.clone().roll_out(request(message)).await?;
-        answer.into_inner().rollout.ok_or_else(incomplete)
+        let mut client = self.client.clone();
+        let answer = call(Call::RollOut, client.roll_out(request(message))).await?;
+        answer.rollout.ok_or_else(incomplete)
     }
 
     /// Puts the last live image back, and reads how that goes.
     pub async fn put_back(&self, message: PutBackRequest) -> Result<Rollout, Error> {
-        let answer = self.client.clone().put_back(request(message)).await?;
-        answer.into_inner().rollout.ok_or_else(incomplete)
+        let mut client = self.client.clone();
+        let answer = call(Call::PutBack, client.put_back(request(message))).await?;
+        answer.rollout.ok_or_else(incomplete)
     }
 
     /// Hints of what moved, for as long as the stream lasts.
     pub async fn watch(
         &self,
     ) -> Result<impl Stream<Item = Result<WatchResponse, Error>> + use<>, Error> {
-        let answer = self.client.clone().watch(WatchRequest {}).await?;
-        Ok(answer.into_inner().map(|hint| hint.map_err(Error::from)))
+        let mut client = self.client.clone();
+        let hints = call(Call::Watch, client.watch(WatchRequest {})).await?;
+        Ok(hints.map(|hint| hint.map_err(Error::from)))
     }
+}
+
+/// Measured, and a span of its own.
+async fn call<T>(
+    call: Call,
+    answer: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Error> {
+    let span = rpc::client_span(SERVICE_NAME, call.method());
+    let answered = async {
+        let answer = answer.await;
+        rpc::note(&answer);
+        Ok(answer?.into_inner())
+    };
+    metrics().calling(call, answered.instrument(span)).await
 }
 
 /// The deadline holds on both ends: the client stops waiting, the agent stops working.

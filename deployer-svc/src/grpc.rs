@@ -5,7 +5,9 @@ pub(crate) mod auth;
 mod deploys;
 mod errors;
 mod health;
+pub(crate) mod http;
 mod messages;
+mod repair;
 mod watch;
 
 use std::time::Duration;
@@ -16,13 +18,16 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{
-    service::interceptor::InterceptedService,
+    service::{Routes, interceptor::InterceptedService},
     transport::{Server, server::TcpIncoming},
 };
 use tonic_health::server::HealthReporter;
 
 pub(crate) use deploys::Deploys;
 pub(crate) use health::Health;
+pub(crate) use http::Readiness;
+
+use crate::rpc;
 
 /// Requests are ids and names.
 const REQUEST_BYTES: usize = 64 * 1024;
@@ -38,6 +43,9 @@ pub(crate) fn server() -> Server {
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(REQUEST_TIMEOUT))
         .max_concurrent_streams(512)
+        .trace_fn(rpc::server_span)
+        // For /metrics and health: a client of gRPC speaks HTTP/2.
+        .accept_http1(true)
 }
 
 /// Serves until the shutdown. Health starts as "not serving".
@@ -46,6 +54,7 @@ pub(crate) async fn serve(
     deploys: Deploys,
     token: Option<SecretString>,
     reporter: HealthReporter,
+    readiness: Readiness,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     health::report(&reporter, false).await;
@@ -59,11 +68,11 @@ pub(crate) async fn serve(
         .build_v1()
         .context("the protocol's descriptors cannot be served")?;
     let deploys = DeploysServer::new(deploys).max_decoding_message_size(REQUEST_BYTES);
-    let serving = server()
-        .add_service(health)
+    let services = Routes::new(health)
         .add_service(InterceptedService::new(reflection, bearer.clone()))
-        .add_service(InterceptedService::new(deploys, bearer))
-        .serve_with_incoming_shutdown(
+        .add_service(InterceptedService::new(deploys, bearer));
+    let serving =
+        server().add_routes(http::routes(services, readiness)).serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             shutdown.clone().cancelled_owned(),
         );

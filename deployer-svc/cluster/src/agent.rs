@@ -12,9 +12,11 @@ use paas_proto::cluster::{
     StopBuildRequest, StopBuildResponse, WatchRequest, WatchResponse,
 };
 use tonic::{Request, Response, Status};
+use tracing::{Span, field};
+use uuid::Uuid;
 
 use crate::errors::Error;
-use crate::request::{App, BuildOrder, Release, parse_run, parse_uuid};
+use crate::request::{App, BuildOrder, Label, Release, parse_run, parse_uuid};
 use crate::settings::Settings;
 
 /// Builds with Tekton and rolls out on Kubernetes; clones share the connection.
@@ -56,6 +58,22 @@ impl Agent {
     pub(crate) fn callback_key(&self) -> &CallbackKey {
         &self.shared.callback_key
     }
+
+    /// Says on the call's span what it is about.
+    fn trace_build(&self, run: &Label, deploy: Uuid) {
+        Span::current()
+            .record("deploy.id", field::display(deploy))
+            .record("k8s.namespace.name", self.settings().build_namespace.as_str())
+            .record("tekton.pipelinerun.name", field::display(run));
+    }
+
+    fn trace_rollout(&self, release: &Release) {
+        Span::current()
+            .record("app.id", field::display(release.app.id))
+            .record("deploy.id", field::display(release.deploy))
+            .record("k8s.namespace.name", self.settings().apps_namespace.as_str())
+            .record("k8s.deployment.name", field::display(&release.app.name));
+    }
 }
 
 #[tonic::async_trait]
@@ -65,6 +83,7 @@ impl Cluster for Agent {
         request: Request<StartBuildRequest>,
     ) -> Result<Response<StartBuildResponse>, Status> {
         let order = BuildOrder::parse(request.into_inner())?;
+        self.trace_build(&order.run, order.deploy);
         let build = self.start(&order).await?;
         Ok(Response::new(StartBuildResponse { build: Some(build) }))
     }
@@ -74,7 +93,9 @@ impl Cluster for Agent {
         request: Request<StopBuildRequest>,
     ) -> Result<Response<StopBuildResponse>, Status> {
         let StopBuildRequest { run_name, deploy_id } = request.into_inner();
-        let build = self.stop(&parse_run(&run_name)?, parse_uuid("deploy_id", &deploy_id)?).await?;
+        let (run, deploy) = (parse_run(&run_name)?, parse_uuid("deploy_id", &deploy_id)?);
+        self.trace_build(&run, deploy);
+        let build = self.stop(&run, deploy).await?;
         Ok(Response::new(StopBuildResponse { build: Some(build) }))
     }
 
@@ -83,7 +104,9 @@ impl Cluster for Agent {
         request: Request<GetBuildRequest>,
     ) -> Result<Response<GetBuildResponse>, Status> {
         let GetBuildRequest { run_name, deploy_id } = request.into_inner();
-        let build = self.read(&parse_run(&run_name)?, parse_uuid("deploy_id", &deploy_id)?).await?;
+        let (run, deploy) = (parse_run(&run_name)?, parse_uuid("deploy_id", &deploy_id)?);
+        self.trace_build(&run, deploy);
+        let build = self.read(&run, deploy).await?;
         Ok(Response::new(GetBuildResponse { build: Some(build) }))
     }
 
@@ -92,6 +115,7 @@ impl Cluster for Agent {
         request: Request<RollOutRequest>,
     ) -> Result<Response<RollOutResponse>, Status> {
         let release = Release::parse(request.into_inner())?;
+        self.trace_rollout(&release);
         let rollout = Agent::roll_out(self, &release).await?;
         Ok(Response::new(RollOutResponse { rollout: Some(rollout) }))
     }
@@ -110,6 +134,7 @@ impl Cluster for Agent {
         request: Request<PutBackRequest>,
     ) -> Result<Response<PutBackResponse>, Status> {
         let release = Release::parse_put_back(request.into_inner())?;
+        self.trace_rollout(&release);
         let rollout = Agent::roll_out(self, &release).await?;
         Ok(Response::new(PutBackResponse { rollout: Some(rollout) }))
     }

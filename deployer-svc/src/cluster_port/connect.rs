@@ -17,6 +17,7 @@ use tonic::{
 };
 
 use super::{Cluster, tls::Tls};
+use crate::rpc;
 
 /// The largest message either side takes: answers are small.
 pub const AGENT_MESSAGE_BYTES: usize = 1 << 20;
@@ -73,8 +74,10 @@ pub fn in_process<A: Agent>(
 ) -> (Cluster, impl Future<Output = Result<(), tonic::transport::Error>> + Send) {
     let (pipes, incoming) = mpsc::channel::<io::Result<DuplexStream>>(1);
     let service = ClusterServer::new(agent).max_decoding_message_size(AGENT_MESSAGE_BYTES);
-    let server =
-        Server::builder().add_service(service).serve_with_incoming(ReceiverStream::new(incoming));
+    let server = Server::builder()
+        .trace_fn(rpc::server_span)
+        .add_service(service)
+        .serve_with_incoming(ReceiverStream::new(incoming));
     let connector = tower::service_fn(move |_| {
         let pipes = pipes.clone();
         async move {

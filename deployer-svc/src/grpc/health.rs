@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use super::Deploys;
+use super::{Deploys, Readiness};
 use crate::{broker, store::Store, streams};
 
 const SERVICE: &str = DeploysServer::<Deploys>::NAME;
@@ -22,6 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Health {
     pub(crate) reporter: HealthReporter,
+    pub(crate) readiness: Readiness,
     pub(crate) store: Store,
     pub(crate) broker: Client,
     pub(crate) prefix: Prefix,
@@ -45,11 +46,13 @@ impl Health {
                         tracing::warn!(error, "not ready; waiting for what is missing");
                     }
                 }
+                self.readiness.set(serving);
                 report(&self.reporter, serving).await;
                 before = Some(serving);
             }
             shutdown.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await;
         }
+        self.readiness.set(false);
         report(&self.reporter, false).await;
         Ok(())
     }

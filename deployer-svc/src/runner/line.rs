@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use deploy_domain::{BuildOutcome, Command, DeployId, Step};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, info_span};
+use tracing::{Instrument as _, field, info_span};
 
 use super::{
     boundary,
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     cluster_port,
+    metrics::{StepKind, Stepped, metrics},
     store::{self, CommandError, Leased, Next, Store},
 };
 
@@ -68,7 +69,10 @@ impl Worker {
         while !self.shutdown.is_cancelled()
             && let Some(step) = visit.next_step(&leased.line)
         {
-            match self.step(leased, &step, &mut visit).await {
+            let (kind, began) = (StepKind::from(&step), Instant::now());
+            let done = self.step(leased, &step, &mut visit).await;
+            metrics().stepped(kind, came_to(&done), began.elapsed());
+            match done {
                 Ok(true) => {}
                 Ok(false) => visit.underway(step),
                 Err(Trouble::Store(error @ store::Error::LeaseLost(_))) => {
@@ -108,11 +112,14 @@ impl Worker {
         let inputs = inputs.ok_or(Trouble::Unrecorded(deploy))?;
         let span = info_span!(
             "deploy.step",
+            otel.status_code = field::Empty,
             app.id = %leased.app.id,
             deploy.id = %deploy,
             step = boundary::name(step)
         );
         telemetry::set_parent(&span, inputs.traceparent.as_deref());
+        // Whoever moved the line last is gone: what it did is where this goes on.
+        telemetry::link(&span, leased.left_at.take().as_deref());
         async {
             boundary::before_effect(step);
             let finding = self.hands.perform(&leased.app, step, &inputs).await?;
@@ -128,8 +135,11 @@ impl Worker {
             }
             Ok(!events.is_empty())
         }
-        .instrument(span)
+        .instrument(span.clone())
         .await
+        .inspect_err(|_| {
+            span.record("otel.status_code", "ERROR");
+        })
     }
 
     /// Renews the lease until that fails.
@@ -144,6 +154,14 @@ impl Worker {
                 Ok(Err(_)) | Err(_) => {}
             }
         }
+    }
+}
+
+fn came_to(done: &Result<bool, Trouble>) -> Stepped {
+    match done {
+        Ok(true) => Stepped::Moved,
+        Ok(false) => Stepped::Underway,
+        Err(_) => Stepped::Failed,
     }
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Error,
+    changes::Changes,
     log::{Locked, write_state},
     projection::project,
     sql::{bigint, execute, rows},
@@ -21,7 +22,7 @@ pub(super) enum Due {
     ByHolder,
 }
 
-/// Appends the events and moves the line on.
+/// Appends the events and moves the line on. The changes are to be counted after the commit.
 pub(super) async fn append(
     tx: &Transaction<'_>,
     app: Uuid,
@@ -29,19 +30,20 @@ pub(super) async fn append(
     events: &[Event],
     traceparent: Option<&str>,
     due: Due,
-) -> Result<Locked, Error> {
+) -> Result<(Locked, Changes), Error> {
+    let mut changes = Changes::default();
     if events.is_empty() {
-        return Ok(locked);
+        return Ok((locked, changes));
     }
     let version = write_events(tx, app, locked.version, events, traceparent).await?;
     let mut line = locked.line;
     for event in events {
         line = evolve(line, event);
-        project(tx, app, event, &line, traceparent).await?;
+        changes.0.extend(project(tx, app, event, &line, traceparent).await?);
     }
     let moved = Locked { version, line, lease: locked.lease };
     move_on(tx, app, locked.version, &moved, due).await?;
-    Ok(moved)
+    Ok((moved, changes))
 }
 
 async fn write_events(

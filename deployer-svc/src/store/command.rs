@@ -1,12 +1,13 @@
 //! Commands: loaded, decided and appended in one transaction.
 
 use deploy_domain::{Command, Event, Rejection, decide};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
     Error, Leased, Store,
     append::{Due, append},
-    connection::{racing, within},
+    connection::{racing, transaction, within},
     log::lock,
 };
 
@@ -33,7 +34,7 @@ impl Store {
         traceparent: Option<String>,
     ) -> Result<Vec<Event>, CommandError> {
         let attempt = || within(self.try_command(app, &command, traceparent.as_deref()));
-        Ok(racing(attempt).await??)
+        Ok(racing(attempt).instrument(transaction("command")).await??)
     }
 
     async fn try_command(
@@ -49,8 +50,9 @@ impl Store {
             Ok(events) => events,
             Err(rejection) => return Ok(Err(rejection)),
         };
-        append(&tx, app, locked, &events, traceparent, Due::Now).await?;
+        let (_, changes) = append(&tx, app, locked, &events, traceparent, Due::Now).await?;
         tx.commit().await?;
+        changes.count();
         Ok(Ok(events))
     }
 
@@ -62,7 +64,8 @@ impl Store {
     ) -> Result<Vec<Event>, CommandError> {
         let traceparent = telemetry::current_traceparent();
         let attempt = || within(self.try_report(leased, &command, traceparent.as_deref()));
-        let (events, line, version) = racing(attempt).await??;
+        let reported = racing(attempt).instrument(transaction("report")).await?;
+        let (events, line, version) = reported?;
         leased.line = line;
         leased.version = version;
         Ok(events)
@@ -85,8 +88,10 @@ impl Store {
             Ok(events) => events,
             Err(rejection) => return Ok(Err(rejection)),
         };
-        let moved = append(&tx, app, locked, &events, traceparent, Due::ByHolder).await?;
+        let (moved, changes) =
+            append(&tx, app, locked, &events, traceparent, Due::ByHolder).await?;
         tx.commit().await?;
+        changes.count();
         Ok(Ok((events, moved.line, moved.version)))
     }
 }

@@ -15,6 +15,7 @@ use super::{
     log::read_state,
     sql::{execute, rows},
 };
+use crate::metrics::metrics;
 
 /// An app, as the cluster needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Leased {
     pub version: i64,
     /// Failures in a row of the world around us, as the last holder left it.
     pub failures: i32,
+    /// The span in which a holder who is gone last moved the line; nothing where the line was given back.
+    pub left_at: Option<String>,
 }
 
 /// When to look at a line again.
@@ -64,20 +67,26 @@ impl Store {
     /// Takes lines that are due and that nobody holds, the longest due first.
     pub async fn lease_next(&self, duration: Duration, limit: usize) -> Result<Vec<Leased>, Error> {
         const LEASE: &str = "with due as ( \
-                 select app_id from lines \
+                 select app_id, lease is not null as taken_over from lines \
                  where next_step_at <= now() and (leased_until is null or leased_until <= now()) \
                  order by next_step_at limit $2 for update skip locked \
              ) \
              update lines set lease = gen_random_uuid(), leased_until = now() + make_interval(secs => $1), \
                  next_step_at = now() + make_interval(secs => $1) \
              from due join apps using (app_id) where lines.app_id = due.app_id \
-             returning lines.app_id, name, tenant_id, lease, version, state, failures";
+             returning lines.app_id, name, tenant_id, lines.lease, version, state, failures, \
+                 case when taken_over then (select traceparent from line_events \
+                     where line_events.app_id = lines.app_id order by line_events.version desc limit 1) \
+                 end as left_at, taken_over";
         let limit = i64::try_from(limit).map_err(Error::permanent)?;
         within(async {
             let client = self.client().await?;
             let mut leased = Vec::new();
             for row in rows(&client, LEASE, &[&duration.as_secs_f64(), &limit]).await? {
                 let app: Uuid = row.try_get("app_id")?;
+                if row.try_get("taken_over")? {
+                    metrics().taken_over();
+                }
                 match read_state(&client, app, row.try_get("state")?).await {
                     Ok(line) => leased.push(read_leased(&row, line)?),
                     // The lease keeps it from being tried all the time.
@@ -152,6 +161,7 @@ fn read_leased(row: &Row, line: Line) -> Result<Leased, Error> {
         line,
         version: row.try_get("version")?,
         failures: row.try_get("failures")?,
+        left_at: row.try_get("left_at")?,
     })
 }
 

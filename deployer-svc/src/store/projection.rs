@@ -1,37 +1,42 @@
 //! What is read of the events: a summary row a deploy, the releases, and what the ingress answers from.
 
+use std::time::Duration;
+
 use deadpool_postgres::Transaction;
 use deploy_domain::{Event, Image, Line, Push, Release, Sha, Source, Summary};
 use uuid::Uuid;
 
 use super::{
     Error,
-    sql::{bigint, execute},
+    changes::Change,
+    sql::{Params, bigint, execute, row},
 };
 
-/// Brings the summaries up to date with an event; `line` is the state after it.
+/// Brings the summaries up to date with an event; `line` is the state after it. The change of its deploy, if the event
+/// makes one.
 pub(super) async fn project(
     tx: &Transaction<'_>,
     app: Uuid,
     event: &Event,
     line: &Line,
     traceparent: Option<&str>,
-) -> Result<(), Error> {
+) -> Result<Option<Change>, Error> {
+    let mut change = None;
     if let Some(summary) = event.summary() {
         if let Some(push) = event.push() {
             begin_push(tx, app, push, summary.state, traceparent).await?;
         } else if let Some(begun) = event.begins() {
             begin_by_hand(tx, app, summary.deploy.0, begun, summary.state, traceparent).await?;
         }
-        summarise(tx, &summary).await?;
+        change = summarise(tx, event, &summary).await?;
     }
     match event {
         Event::WentLive { deploy, .. } => match line.live() {
-            Some(new) if new.deploy == *deploy => release(tx, app, new).await,
-            _ => Ok(()),
+            Some(new) if new.deploy == *deploy => release(tx, app, new).await?,
+            _ => {}
         },
-        Event::AutoDeployPaused { by } => pause(tx, app, Some(by.0)).await,
-        Event::AutoDeployResumed { .. } => pause(tx, app, None).await,
+        Event::AutoDeployPaused { by } => pause(tx, app, Some(by.0)).await?,
+        Event::AutoDeployResumed { .. } => pause(tx, app, None).await?,
         Event::Requested { .. }
         | Event::RedeployRequested { .. }
         | Event::RollbackRequested { .. }
@@ -46,8 +51,9 @@ pub(super) async fn project(
         | Event::PutBackStarted { .. }
         | Event::Failed { .. }
         | Event::Cancelled { .. }
-        | Event::BuildStopped { .. } => Ok(()),
+        | Event::BuildStopped { .. } => {}
     }
+    Ok(change)
 }
 
 async fn begin_push(
@@ -106,21 +112,44 @@ async fn begin_by_hand(
     Ok(())
 }
 
-async fn summarise(tx: &Transaction<'_>, summary: &Summary) -> Result<(), Error> {
-    const UPDATE: &str = "update deploys set state = $2, reason = coalesce($3, reason), \
+/// What the deploy was before; nothing where it stays what it was.
+async fn summarise(
+    tx: &Transaction<'_>,
+    event: &Event,
+    summary: &Summary,
+) -> Result<Option<Change>, Error> {
+    const UPDATE: &str = "with before as ( \
+             select state, updated_at from deploys where deploy_id = $1 \
+         ) \
+         update deploys set state = $2, reason = coalesce($3, reason), \
              other_id = coalesce($4, other_id), image = coalesce($5, image), \
              generation = coalesce($6, generation), updated_at = now() \
-         where deploy_id = $1";
+         from before where deploy_id = $1 \
+         returning before.state as state_before, traceparent, identity is not null as pushed, \
+             extract(epoch from now() - before.updated_at)::float8 as stayed, \
+             extract(epoch from now() - created_at)::float8 as age";
     let other = summary.other.map(|other| other.0);
     let image = summary.image.as_ref().map(Image::as_str);
     let generation = summary.generation.map(bigint).transpose()?;
-    execute(
-        tx,
-        UPDATE,
-        &[&summary.deploy.0, &summary.state, &summary.reason, &other, &image, &generation],
-    )
-    .await?;
-    Ok(())
+    let params: Params<'_> =
+        &[&summary.deploy.0, &summary.state, &summary.reason, &other, &image, &generation];
+    let Some(found) = row(tx, UPDATE, params).await? else { return Ok(None) };
+    let before: String = found.try_get("state_before")?;
+    let begins = event.begins().is_some();
+    if !begins && before == summary.state {
+        return Ok(None);
+    }
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    Ok(Some(Change {
+        deploy: summary.deploy,
+        from: (!begins).then_some(before),
+        to: summary.state,
+        failed: Change::failure(event),
+        pushed: found.try_get("pushed")?,
+        stayed: seconds(found.try_get("stayed")?),
+        age: seconds(found.try_get("age")?),
+        traceparent: found.try_get("traceparent")?,
+    }))
 }
 
 async fn release(tx: &Transaction<'_>, app: Uuid, live: &Release) -> Result<(), Error> {
