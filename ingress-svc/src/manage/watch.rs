@@ -33,16 +33,20 @@ pub(crate) async fn watch(
 ) -> Result<HttpResponse, Error> {
     let changes = ingress.deployer.watch(deploy_id(&request)?.to_string()).await?;
     let stopping = ingress.stopping.clone().cancelled_owned();
-    Ok(error::stream("text/event-stream", events(changes).take_until(stopping)))
+    Ok(error::stream(
+        "text/event-stream",
+        events(changes, SAY_SOMETHING_EVERY).take_until(stopping),
+    ))
 }
 
-/// The deploy after each change as an event; something else when there is none for long.
+/// The deploy after each change as an event; something else when there is none for so long.
 fn events(
     changes: impl Stream<Item = Result<WatchDeployResponse, Status>> + Unpin,
+    silence: Duration,
 ) -> impl Stream<Item = Bytes> {
-    stream::unfold(Some(changes), |changes| async {
+    stream::unfold(Some(changes), move |changes| async move {
         let mut changes = changes?;
-        match timeout(SAY_SOMETHING_EVERY, changes.next()).await {
+        match timeout(silence, changes.next()).await {
             Err(_) => Some((KEEP_ALIVE, Some(changes))),
             Ok(None) => None,
             Ok(Some(Ok(change))) => Some((of_deploy(change.deploy), Some(changes))),
@@ -65,6 +69,13 @@ fn event(name: &str, data: &impl Serialize) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::{App, HttpServer};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+        sync::mpsc,
+    };
+
     use super::*;
 
     fn change(reason: &str) -> WatchDeployResponse {
@@ -74,7 +85,7 @@ mod tests {
 
     async fn told(changes: Vec<Result<WatchDeployResponse, Status>>) -> Vec<String> {
         let text = |event: Bytes| String::from_utf8(event.to_vec()).unwrap();
-        events(stream::iter(changes)).map(text).collect().await
+        events(stream::iter(changes), SAY_SOMETHING_EVERY).map(text).collect().await
     }
 
     #[tokio::test]
@@ -99,7 +110,46 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_stream_is_kept_alive() {
         let silent = stream::pending::<Result<WatchDeployResponse, Status>>();
-        let told: Vec<Bytes> = events(silent).take(3).collect().await;
+        let told: Vec<Bytes> = events(silent, SAY_SOMETHING_EVERY).take(3).collect().await;
         assert_eq!(told, [KEEP_ALIVE, KEEP_ALIVE, KEEP_ALIVE]);
+    }
+
+    /// Tells when it is dropped.
+    struct Guard(mpsc::UnboundedSender<()>);
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+
+    #[actix_web::test]
+    async fn who_goes_away_is_not_told_any_more() {
+        let (gone, mut is_gone) = mpsc::unbounded_channel();
+        let watch = move || {
+            let guard = Guard(gone.clone());
+            let silent = stream::pending::<Result<WatchDeployResponse, Status>>();
+            let silent = silent.map(move |change| {
+                let _held = &guard;
+                change
+            });
+            let silent = stream::iter([Ok(change("one"))]).chain(silent);
+            async move { error::stream("text/event-stream", events(silent, Duration::from_millis(20))) }
+        };
+        let app = move || App::new().route("/", web::get().to(watch.clone()));
+        let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+        let address = server.addrs()[0];
+        let server = server.run();
+        let handle = server.handle();
+        let serving = tokio::spawn(server);
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert!(client.read(&mut [0; 1024]).await.unwrap() > 0);
+        assert!(is_gone.try_recv().is_err(), "while it listens it is told");
+        drop(client);
+        let waited = timeout(Duration::from_secs(30), is_gone.recv()).await;
+        assert_eq!(waited, Ok(Some(())));
+        handle.stop(true).await;
+        serving.await.unwrap().unwrap();
     }
 }
