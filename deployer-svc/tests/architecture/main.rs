@@ -17,6 +17,18 @@ use std::{
 use rules::{DOMAIN_DEPENDENCIES, FILE_NAMES_WITHOUT_MEANING, LONGEST_FILE, RULES};
 use source::Source;
 
+/// All crates but the command line.
+const PARTS: [&str; 8] = [
+    "proto",
+    "telemetry",
+    "ingress-svc",
+    "deployer-svc",
+    "deployer-svc/domain",
+    "deployer-svc/cluster",
+    "tests",
+    "tests/standin",
+];
+
 #[test]
 fn no_file_names_what_belongs_elsewhere() {
     let sources = sources();
@@ -76,6 +88,23 @@ fn the_rules_of_the_line_depend_on_nothing_that_acts() {
         .filter(|name| !DOMAIN_DEPENDENCIES.contains(name))
         .collect();
     assert!(acting.is_empty(), "deploy-domain is pure and sync, but depends on {acting:?}");
+}
+
+#[test]
+fn the_command_line_knows_the_platform_by_its_api_only() {
+    let manifest = |part: &str| fs::read_to_string(root().join(part).join("Cargo.toml")).unwrap();
+    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let names = |part: &str| {
+        let manifest = manifest(part);
+        let names = tables.iter().flat_map(|table| source::section(&manifest, table));
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let ours = ["ingress-svc", "deployer-svc", "deploy-domain", "cluster-agent", "telemetry"];
+    let known: Vec<_> = names("cli").into_iter().filter(|name| ours.contains(&&**name)).collect();
+    assert!(known.is_empty(), "paas-cli depends on {known:?}");
+    for part in PARTS {
+        assert!(!names(part).iter().any(|name| name == "paas-cli"), "{part} depends on paas-cli");
+    }
 }
 
 fn root() -> PathBuf {
