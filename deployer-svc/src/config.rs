@@ -6,7 +6,10 @@ use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 use telemetry::LogFormat;
 
-use crate::{agent, broker, cluster_port, doctor, rebuild, runner, store, streams};
+use crate::{
+    agent, broker, cluster_port, doctor, intake, probe, rebuild, repair::republish, runner, store,
+    streams,
+};
 
 /// Allowance beyond what Tekton and Kubernetes were told, before the deployer gives up in their place.
 const BUILD_ALLOWANCE: Duration = Duration::from_mins(5);
@@ -33,6 +36,8 @@ pub enum Command {
     Migrate(Migrate),
     /// Fold the recorded events again and compare the result with the recorded state
     Rebuild(Rebuild),
+    /// Publish what the stream DEPLOYS lacks of the recorded events, after it was lost or emptied
+    Republish(Republish),
     /// Set the streams up, or tell in what they differ
     #[command(subcommand)]
     Streams(Box<streams::command::Command>),
@@ -40,6 +45,16 @@ pub enum Command {
     Doctor(Box<doctor::Args>),
     /// Serve a cluster to a deployer elsewhere
     ClusterAgent(Box<agent::Args>),
+    /// Ask the deployer of this machine how it is: ends with 0 when it is well
+    Health(probe::Args),
+}
+
+impl Command {
+    /// The service whose logs, traces and metrics these are.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        if matches!(self, Self::ClusterAgent(_)) { "cluster-agent" } else { "deployer-svc" }
+    }
 }
 
 /// Settings of `serve`.
@@ -60,9 +75,15 @@ pub struct Serve {
     /// The broker.
     #[command(flatten)]
     pub broker: broker::Settings,
+    /// The broker's monitoring port, such as `http://127.0.0.1:8222`; tells whether it is power-safe
+    #[arg(long, env)]
+    pub nats_monitor_url: Option<String>,
     /// Its streams.
     #[command(flatten)]
     pub streams: broker::StreamSettings,
+    /// How the intake deals with the broker.
+    #[command(flatten)]
+    pub intake: intake::Settings,
     /// Where the cluster's agent is.
     #[command(flatten)]
     pub cluster: cluster_port::Settings,
@@ -74,6 +95,9 @@ pub struct Serve {
 /// Settings of `migrate`.
 #[derive(Debug, clap::Args)]
 pub struct Migrate {
+    /// Roles of the services.
+    #[command(flatten)]
+    pub roles: store::Roles,
     /// The database.
     #[command(flatten)]
     pub store: store::Settings,
@@ -94,6 +118,23 @@ pub struct Rebuild {
     /// Which lines.
     #[command(flatten)]
     pub lines: rebuild::Args,
+}
+
+/// Settings of `republish`.
+#[derive(Debug, clap::Args)]
+pub struct Republish {
+    /// The database.
+    #[command(flatten)]
+    pub store: store::Settings,
+    /// The broker.
+    #[command(flatten)]
+    pub broker: broker::Settings,
+    /// Its streams.
+    #[command(flatten)]
+    pub streams: broker::StreamSettings,
+    /// Which events.
+    #[command(flatten)]
+    pub events: republish::Args,
 }
 
 impl Serve {

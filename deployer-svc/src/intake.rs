@@ -6,12 +6,14 @@
 
 mod attempt;
 mod batch;
-mod decode;
 mod source;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_nats::jetstream::Context;
@@ -19,8 +21,16 @@ use paas_proto::streams::{Limits, Prefix};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{backoff, store::Store};
+use crate::{backoff, inbound::Queue, metrics::metrics, store::Store};
 use source::Source;
+
+/// How the intake deals with the broker.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Settings {
+    /// Seconds after which a consumer that has messages pending and delivers none is subscribed to anew
+    #[arg(long, env, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub consumer_patience_seconds: u64,
+}
 
 /// Works until the shutdown; then what is in hand is finished or given back.
 pub async fn run(
@@ -28,6 +38,7 @@ pub async fn run(
     jetstream: Context,
     prefix: Prefix,
     limits: Limits,
+    settings: Settings,
     shutdown: CancellationToken,
 ) {
     let intake = |queue| Intake {
@@ -36,27 +47,12 @@ pub async fn run(
         jetstream: jetstream.clone(),
         prefix: prefix.clone(),
         limits,
+        patience: Duration::from_secs(settings.consumer_patience_seconds),
         shutdown: shutdown.clone(),
         outage: Arc::default(),
     };
     let (pushes, builds) = (intake(Queue::Pushes), intake(Queue::Builds));
     tokio::join!(pushes.run(), builds.run());
-}
-
-/// One of the two streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Queue {
-    Pushes,
-    Builds,
-}
-
-impl Queue {
-    fn stream(self, prefix: &Prefix) -> String {
-        match self {
-            Self::Pushes => prefix.pushes(),
-            Self::Builds => prefix.builds(),
-        }
-    }
 }
 
 struct Intake {
@@ -65,6 +61,8 @@ struct Intake {
     jetstream: Context,
     prefix: Prefix,
     limits: Limits,
+    /// With a consumer that delivers nothing.
+    patience: Duration,
     shutdown: CancellationToken,
     /// Whether the database was away when it was last asked.
     outage: Arc<AtomicBool>,
@@ -85,7 +83,11 @@ impl Intake {
                 Err(error) => {
                     failures += 1;
                     source = None;
-                    if failures == 1 {
+                    if matches!(error, source::Error::Stuck { .. }) {
+                        metrics().consumer_rebuilt(self.queue.into());
+                        tracing::warn!(stream = self.stream(), %error, "subscribing anew");
+                        metrics().consumer_rebuilt(self.queue.into());
+                    } else if failures == 1 {
                         tracing::warn!(stream = self.stream(), %error, "cannot pull; trying again");
                     }
                     self.pause(failures).await;
@@ -98,11 +100,12 @@ impl Intake {
         &self,
         source: &mut Option<Source>,
     ) -> Result<(u64, Vec<async_nats::jetstream::Message>), source::Error> {
-        let source = match source {
-            Some(source) => source,
-            None => source.insert(
-                Source::open(&self.jetstream, &self.prefix, self.limits, &self.stream()).await?,
-            ),
+        let source = if let Some(source) = source {
+            source
+        } else {
+            let (Self { jetstream, prefix, limits, patience, .. }, stream) = (self, self.stream());
+            let opened = Source::open(jetstream, prefix, *limits, &stream, *patience);
+            source.insert(opened.await?)
         };
         Ok((source.epoch, source.next(&self.shutdown).await?))
     }

@@ -16,9 +16,14 @@ pub mod config;
 pub mod doctor;
 pub mod failpoints;
 mod grpc;
+mod inbound;
 pub mod intake;
+mod metrics;
+pub mod probe;
 pub mod rebuild;
 pub mod relay;
+pub mod repair;
+mod rpc;
 pub mod runner;
 pub mod schema;
 pub mod signals;
@@ -44,9 +49,12 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tonic_health::server::HealthReporter;
 
+use broker::Monitor;
 use cluster_port::Cluster;
-use config::{Migrate, Rebuild, Serve};
-use grpc::{Deploys, Health, auth};
+use config::{Migrate, Rebuild, Republish, Serve};
+use grpc::{Deploys, Health, Readiness, auth};
+use metrics::Gauges;
+use repair::Repair;
 use runner::Runner;
 use store::{Notifications, Store};
 use supervise::keep;
@@ -65,7 +73,9 @@ pub async fn serve(
     let broker = broker::connect(&config.broker, "deployer-svc").await?;
     let Some(store) = startup::store(&config.store, &shutdown).await? else { return Ok(()) };
     let notifications = Notifications::listen(&store, shutdown.clone());
-    let reporter = HealthReporter::new();
+    let (reporter, readiness) = (HealthReporter::new(), Readiness::default());
+    let monitor = config.nats_monitor_url.as_deref().filter(|url| !url.is_empty());
+    let monitor = monitor.map(Monitor::new).transpose()?;
 
     // It outlives the work: steps in hand at the shutdown still need it.
     let mut agent = AbortOnDropHandle::new(tokio::spawn(agent));
@@ -73,10 +83,24 @@ pub async fn serve(
     let deploys = Deploys {
         store: store.clone(),
         notifications: notifications.clone(),
+        repair: Repair::new(
+            store.clone(),
+            broker::jetstream(&broker),
+            config.broker.stream_prefix.clone(),
+            shutdown.clone(),
+        ),
         shutdown: shutdown.clone(),
     };
-    work.spawn(grpc::serve(listener, deploys, token, reporter.clone(), shutdown.clone()));
-    Parts { config: &config, store, notifications, broker, cluster, reporter }
+    let serving = grpc::serve(
+        listener,
+        deploys,
+        token,
+        reporter.clone(),
+        readiness.clone(),
+        shutdown.clone(),
+    );
+    work.spawn(serving);
+    Parts { config: &config, store, notifications, broker, monitor, cluster, reporter, readiness }
         .start(&mut work, &shutdown);
     tracing::info!(%address, "serving");
 
@@ -102,6 +126,7 @@ pub async fn serve(
 /// Brings the tables and the streams up to date.
 pub async fn migrate(config: &Migrate) -> anyhow::Result<()> {
     schema::migrate(&config.store).await?;
+    store::grant(&config.store, &config.roles).await?;
     let broker = broker::connect(&config.broker, "deployer-svc migrate").await?;
     let jetstream = broker::jetstream(&broker);
     streams::ensure(&jetstream, &config.broker.stream_prefix, config.streams.limits()).await?;
@@ -115,6 +140,16 @@ pub async fn rebuild(config: &Rebuild) -> anyhow::Result<ExitCode> {
     schema::check(&store).await?;
     let same = rebuild::run(&store, &config.lines).await?;
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Publishes what the stream DEPLOYS lacks of the log; fails when the broker withholds some of it.
+pub async fn republish(config: &Republish) -> anyhow::Result<ExitCode> {
+    let store = Store::connect(&config.store).await?;
+    schema::check(&store).await?;
+    let jetstream = broker::jetstream(&broker::connect(&config.broker, "deployer-svc").await?);
+    let (prefix, limits) = (&config.broker.stream_prefix, config.streams.limits());
+    let whole = repair::republish::run(&store, &jetstream, prefix, limits, &config.events).await?;
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The cluster's agent, in this process or elsewhere, and what has to run for it.
@@ -137,20 +172,31 @@ struct Parts<'a> {
     store: Store,
     notifications: Notifications,
     broker: async_nats::Client,
+    monitor: Option<Monitor>,
     cluster: Cluster,
     reporter: HealthReporter,
+    readiness: Readiness,
 }
 
 impl Parts<'_> {
     /// Starts every part; one that ends or panics is brought back.
     fn start(self, work: &mut JoinSet<Ended>, shutdown: &CancellationToken) {
-        let Self { config, store, notifications, broker, cluster, reporter } = self;
+        let Self { config, store, notifications, broker, monitor, cluster, reporter, readiness } =
+            self;
         let prefix = config.broker.stream_prefix.clone();
         let jetstream = broker::jetstream(&broker);
         let limits = config.streams.limits();
 
-        let health =
-            Health { reporter, store: store.clone(), broker, prefix: prefix.clone(), limits };
+        let gauges = Gauges::new(store.clone(), jetstream.clone(), prefix.clone(), monitor);
+        work.spawn(keep("gauges", shutdown, move |shutdown| gauges.clone().run(shutdown)));
+        let health = Health {
+            reporter,
+            readiness,
+            store: store.clone(),
+            broker,
+            prefix: prefix.clone(),
+            limits,
+        };
         work.spawn(keep("health", shutdown, move |shutdown| health.clone().run(shutdown)));
         let runner =
             Runner::new(store.clone(), notifications.clone(), cluster.clone(), config.limits());
@@ -160,9 +206,15 @@ impl Parts<'_> {
             wake::run(woken.clone(), cluster.clone(), shutdown)
         }));
         let taken_in = (store.clone(), jetstream.clone(), prefix.clone());
+        let settings = config.intake;
         work.spawn(keep("intake", shutdown, move |shutdown| {
             let (store, jetstream, prefix) = taken_in.clone();
-            intake::run(store, jetstream, prefix, limits, shutdown).map(Ok)
+            intake::run(store, jetstream, prefix, limits, settings, shutdown).map(Ok)
+        }));
+        let pruned = (store.clone(), jetstream.clone(), prefix.clone());
+        work.spawn(keep("prune", shutdown, move |shutdown| {
+            let (store, jetstream, prefix) = pruned.clone();
+            repair::prune(store, jetstream, prefix, shutdown).map(Ok)
         }));
         work.spawn(keep("relay", shutdown, move |shutdown| {
             let (store, notifications) = (store.clone(), notifications.clone());

@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let Cli { command, log_format } = Cli::parse();
     // Every TLS connection of the process uses this one provider; a second call would be the only error.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let telemetry = telemetry::init("deployer-svc", log_format)?;
+    let telemetry = telemetry::init(command.service(), log_format)?;
     #[cfg(feature = "failpoints")]
     let _armed = deployer_svc::failpoints::arm();
     let done = run(command).await;
@@ -34,8 +34,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             deployer_svc::migrate(&config).await.map(|()| ExitCode::SUCCESS)
         }
         Command::Rebuild(config) => deployer_svc::rebuild(&config).await,
+        Command::Republish(config) => deployer_svc::republish(&config).await,
         Command::Streams(command) => Ok(deployer_svc::streams::command::run(&command).await),
         Command::Doctor(args) => deployer_svc::doctor::run(&args).await,
+        Command::Health(args) => deployer_svc::probe::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::ClusterAgent(args) => {
             let listener = listen(args.listen).await?;
             deployer_svc::agent::serve(*args, listener, asked_to_stop()?).await?;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use async_nats::{
     header::NATS_MESSAGE_ID,
-    jetstream::{Context, context::PublishErrorKind},
+    jetstream::{
+        Context,
+        context::{PublishAckFuture, PublishError, PublishErrorKind},
+    },
 };
 use paas_proto::{
     events::DeployEvent,
@@ -15,10 +18,12 @@ use paas_proto::{
 use prost::Message as _;
 use tokio::{sync::broadcast, time::timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
 use crate::{
     backoff,
+    metrics::metrics,
     store::{self, Notifications, Outbox, Recorded, Store},
     streams,
 };
@@ -39,7 +44,7 @@ enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
-    Publish(#[from] async_nats::jetstream::context::PublishError),
+    Publish(#[from] PublishError),
     #[error(transparent)]
     Setup(#[from] streams::Error),
 }
@@ -86,6 +91,9 @@ impl Relay {
     /// Ends when somebody else relays, or with a failure.
     async fn relay(&self, failures: &mut u32) -> Result<(), Error> {
         let Some(outbox) = Outbox::claim(&self.store).await? else { return Ok(()) };
+        if self.store.settle_positions().await? {
+            tracing::warn!("the log comes from another database server: its positions are settled");
+        }
         let mut hints = self.notifications.subscribe();
         loop {
             let events = outbox.next(BATCH).await?;
@@ -108,13 +116,17 @@ impl Relay {
         // All are on their way before the first is waited for; one connection keeps their order.
         let mut on_their_way = Vec::with_capacity(events.len());
         for event in events {
-            on_their_way.push((event, self.send(event).await?));
+            on_their_way.push((event, send(&self.jetstream, &self.prefix, event).await?));
         }
         let mut stored = None;
         let mut failed = None;
+        let mut published = 0;
         for (event, ack) in on_their_way {
             match ack.await {
-                Ok(_) => stored = Some(event),
+                Ok(_) => {
+                    stored = Some(event);
+                    published += 1;
+                }
                 Err(error) => {
                     failed = Some(error);
                     break;
@@ -123,38 +135,49 @@ impl Relay {
         }
         if let Some(last) = stored {
             fail::fail_point!("relay::published", |_| crate::failpoints::crash());
+            metrics().published(published);
             outbox.published(last).await?;
         }
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
+}
 
-    async fn send(
-        &self,
-        event: &Recorded,
-    ) -> Result<async_nats::jetstream::context::PublishAckFuture, Error> {
-        let version = u64::try_from(event.version).unwrap_or_default();
-        let mut headers = async_nats::HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, deploy_event_message_id(event.app, version));
-        if let Some(traceparent) = &event.traceparent {
-            headers.insert("traceparent", traceparent.as_str());
-        }
-        let message = DeployEvent {
-            app_id: event.app.to_string(),
-            version,
-            deploy_id: event.deploy.map(|id| id.to_string()).unwrap_or_default(),
-            r#type: event.name.clone(),
-            recorded_at: Some(prost_types::Timestamp {
-                seconds: event.recorded_at.as_second(),
-                nanos: event.recorded_at.subsec_nanosecond(),
-            }),
-            data_json: event.data.clone(),
-        };
-        let subject = self.prefix.deploy_subject(event.app);
-        Ok(self
-            .jetstream
-            .publish_with_headers(subject, headers, message.encode_to_vec().into())
-            .await?)
+/// Hands an event to the broker, under the id it has for ever; the future ends when the broker has it.
+pub(crate) async fn send(
+    jetstream: &Context,
+    prefix: &Prefix,
+    event: &Recorded,
+) -> Result<PublishAckFuture, PublishError> {
+    let version = u64::try_from(event.version).unwrap_or_default();
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, deploy_event_message_id(event.app, version));
+    if let Some(traceparent) = &event.traceparent {
+        headers.insert("traceparent", traceparent.as_str());
     }
+    let message = DeployEvent {
+        app_id: event.app.to_string(),
+        version,
+        deploy_id: event.deploy.map(|id| id.to_string()).unwrap_or_default(),
+        r#type: event.name.clone(),
+        recorded_at: Some(prost_types::Timestamp {
+            seconds: event.recorded_at.as_second(),
+            nanos: event.recorded_at.subsec_nanosecond(),
+        }),
+        data_json: event.data.clone(),
+    };
+    let subject = prefix.deploy_subject(event.app);
+    let span = info_span!(
+        "event.publish",
+        otel.kind = "producer",
+        messaging.system = "nats",
+        messaging.operation.name = "publish",
+        messaging.operation.type = "send",
+        messaging.destination.name = prefix.deploys(),
+        event = event.name,
+    );
+    telemetry::set_parent(&span, event.traceparent.as_deref());
+    let payload = message.encode_to_vec().into();
+    jetstream.publish_with_headers(subject, headers, payload).instrument(span).await
 }
 
 /// Until something moved, or long enough that something may have.

@@ -3,13 +3,17 @@
 //! That is the state the log folds to, the summaries that people read, and the leases of those who work on a line. All SQL of the deployer stands in this folder and in `schema.rs`.
 
 mod append;
+mod backlog;
+mod changes;
 mod command;
 mod connection;
 mod durability;
 mod error;
 mod grants;
 mod history;
+mod inbox;
 mod lease;
+mod letter_box;
 mod letters;
 mod log;
 mod notifications;
@@ -20,9 +24,11 @@ mod recheck;
 mod sql;
 mod survey;
 mod take_in;
+mod transplant;
 
 use std::time::Duration;
 
+pub use backlog::Backlog;
 pub use command::CommandError;
 pub(crate) use connection::{Link, drive};
 pub use connection::{Settings, Store};
@@ -30,6 +36,7 @@ pub use durability::Durability;
 pub use error::Error;
 pub use grants::{Role, Roles, grant};
 pub use lease::{App, Leased, Next};
+pub use letter_box::{LetterError, LetterFilter, StoredLetter};
 pub use letters::{DeadLetter, Place};
 pub use notifications::Notifications;
 pub use outbox::{Outbox, Recorded};

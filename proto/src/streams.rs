@@ -92,6 +92,12 @@ impl Prefix {
         self.subject(&format!("push.v1.{}.{app}", provider.name()))
     }
 
+    /// Where the pushes of an app are published, whichever its provider.
+    #[must_use]
+    pub fn pushes_of(&self, app: Uuid) -> String {
+        self.subject(&format!("push.v1.*.{app}"))
+    }
+
     /// Where the build reports of an app are published.
     #[must_use]
     pub fn build_subject(&self, app: Uuid) -> String {

@@ -9,7 +9,7 @@ use paas_proto::{
         CancelDeployRequest, CancelDeployResponse, DiscardDeadLetterRequest,
         DiscardDeadLetterResponse, GetDeadLetterRequest, GetDeadLetterResponse, GetDeployRequest,
         GetDeployResponse, ListDeadLettersRequest, ListDeadLettersResponse, ListDeploysRequest,
-        ListDeploysResponse, RedeployRequest, RedeployResponse, ReplayRequest, ReplayResponse,
+        ListDeploysResponse, RedeployRequest, RedeployResponse, ReplayRequest,
         ResumeAutoDeployRequest, ResumeAutoDeployResponse, RetryDeadLetterRequest,
         RetryDeadLetterResponse, RollBackRequest, RollBackResponse, WatchDeployRequest,
         WatchDeployResponse, deploys_server::Deploys as Service,
@@ -21,8 +21,11 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
-use super::{errors, messages, watch::Watch};
-use crate::store::{DeploySummary, Notifications, PageToken, Store};
+use super::{errors, messages, repair::Replayed, watch::Watch};
+use crate::{
+    repair::Repair,
+    store::{DeploySummary, Notifications, PageToken, Store},
+};
 
 const DEFAULT_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
@@ -34,6 +37,7 @@ const SOMEBODY: &str = "somebody";
 pub(crate) struct Deploys {
     pub(crate) store: Store,
     pub(crate) notifications: Notifications,
+    pub(crate) repair: Repair,
     /// Ends the watches, which would otherwise outlast the shutdown.
     pub(crate) shutdown: CancellationToken,
 }
@@ -59,10 +63,7 @@ impl Service for Deploys {
             "" => None,
             token => Some(token.parse::<PageToken>().map_err(errors::no_page)?),
         };
-        let size = match request.page_size {
-            0 => DEFAULT_PAGE,
-            size => size.min(LARGEST_PAGE),
-        };
+        let size = page_size(request.page_size);
         self.ensure_app(app).await?;
         let page = self.store.deploys(app, size, after.as_ref()).await;
         let (deploys, next) = page.map_err(errors::of_store)?;
@@ -136,41 +137,44 @@ impl Service for Deploys {
         Ok(Response::new(ResumeAutoDeployResponse {}))
     }
 
-    type ReplayStream = Pin<Box<dyn Stream<Item = Result<ReplayResponse, Status>> + Send>>;
+    type ReplayStream = Replayed;
 
     async fn replay(
         &self,
-        _request: Request<ReplayRequest>,
+        request: Request<ReplayRequest>,
     ) -> Result<Response<Self::ReplayStream>, Status> {
-        Err(Status::unimplemented("not yet"))
+        Ok(Response::new(self.replayed(request.into_inner()).await?))
     }
 
     async fn list_dead_letters(
         &self,
-        _request: Request<ListDeadLettersRequest>,
+        request: Request<ListDeadLettersRequest>,
     ) -> Result<Response<ListDeadLettersResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        Ok(Response::new(self.dead_letters(request.into_inner()).await?))
     }
 
     async fn get_dead_letter(
         &self,
-        _request: Request<GetDeadLetterRequest>,
+        request: Request<GetDeadLetterRequest>,
     ) -> Result<Response<GetDeadLetterResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        Ok(Response::new(self.dead_letter(request.get_ref().id).await?))
     }
 
     async fn retry_dead_letter(
         &self,
-        _request: Request<RetryDeadLetterRequest>,
+        request: Request<RetryDeadLetterRequest>,
     ) -> Result<Response<RetryDeadLetterResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let (metadata, _, request) = request.into_parts();
+        Ok(Response::new(self.retried(&metadata, request).await?))
     }
 
     async fn discard_dead_letter(
         &self,
-        _request: Request<DiscardDeadLetterRequest>,
+        request: Request<DiscardDeadLetterRequest>,
     ) -> Result<Response<DiscardDeadLetterResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let DiscardDeadLetterRequest { id, requested_by } = request.into_inner();
+        self.discarded(id, requested_by).await?;
+        Ok(Response::new(DiscardDeadLetterResponse {}))
     }
 }
 
@@ -180,7 +184,7 @@ impl Deploys {
         found.ok_or_else(|| errors::no_deploy(id))
     }
 
-    async fn ensure_app(&self, app: Uuid) -> Result<(), Status> {
+    pub(super) async fn ensure_app(&self, app: Uuid) -> Result<(), Status> {
         let found = self.store.app(app).await.map_err(errors::of_store)?;
         found.map(|_| ()).ok_or_else(|| errors::no_app(app))
     }
@@ -228,7 +232,12 @@ fn requested_deploy(app: Uuid, request: ids::Request, id: String) -> Result<Depl
     Ok(DeployId(ids::requested_deploy_id(app, request, &id)))
 }
 
-fn or_somebody(by: Option<String>) -> String {
+/// What one page holds at most.
+pub(super) fn page_size(asked: u32) -> u32 {
+    if asked == 0 { DEFAULT_PAGE } else { asked.min(LARGEST_PAGE) }
+}
+
+pub(super) fn or_somebody(by: Option<String>) -> String {
     by.unwrap_or_else(|| SOMEBODY.to_owned())
 }
 

@@ -3,13 +3,18 @@
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::store::{CommandError, Error, InvalidPageToken};
+use crate::{
+    repair,
+    store::{CommandError, Error, InvalidPageToken, LetterError},
+};
 
 /// | what happened | code | is trying again any use? |
 /// |---|---|---|
 /// | a rule said no | `FAILED_PRECONDITION` | not before something changes |
-/// | there is no such app | `NOT_FOUND` | no |
-/// | the database cannot answer, or others were faster | `UNAVAILABLE` | yes |
+/// | a dead letter still cannot be taken in, or was taken in; the schema lacks a table | `FAILED_PRECONDITION` | not before something changes |
+/// | there is no such app or dead letter | `NOT_FOUND` | no |
+/// | the database or the broker cannot answer, or others were faster | `UNAVAILABLE` | yes |
+/// | as many replays run as may | `RESOURCE_EXHAUSTED` | when one has ended |
 /// | anything else | `INTERNAL`, told in the log only | no |
 pub(super) fn of_command(error: CommandError) -> Status {
     match error {
@@ -31,6 +36,34 @@ pub(super) fn of_store(error: Error) -> Status {
             Status::internal("internal error; see the deployer's log")
         }
     }
+}
+
+pub(super) fn of_letter(error: LetterError) -> Status {
+    match error {
+        LetterError::Store(error) => of_store(error),
+        LetterError::Unknown(_) => Status::not_found(error.to_string()),
+        LetterError::TakenIn(_) | LetterError::Unmigrated => {
+            Status::failed_precondition(error.to_string())
+        }
+    }
+}
+
+pub(super) fn of_repair(error: repair::Error) -> Status {
+    match error {
+        repair::Error::Store(error) => of_store(error),
+        repair::Error::Letter(error) => of_letter(error),
+        repair::Error::Still(_) => Status::failed_precondition(error.to_string()),
+        repair::Error::Busy => Status::resource_exhausted(error.to_string()),
+        repair::Error::Draining => draining(),
+        repair::Error::Broker { .. } => {
+            tracing::warn!(%error, "a repair broke off");
+            Status::unavailable("the broker cannot answer now; try again")
+        }
+    }
+}
+
+pub(super) fn no_letter(id: u64) -> Status {
+    Status::not_found(format!("there is no dead letter {id}"))
 }
 
 pub(super) fn no_app(app: Uuid) -> Status {

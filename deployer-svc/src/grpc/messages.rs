@@ -20,6 +20,18 @@ pub(super) fn optional_id(field: &'static str, text: &str) -> Result<Option<Uuid
     if text.is_empty() { Ok(None) } else { id(field, text).map(Some) }
 }
 
+/// The number in a field that may be left empty.
+pub(super) fn optional_number(field: &'static str, text: &str) -> Result<Option<i64>, Status> {
+    let number = Some(text).filter(|text| !text.is_empty()).map(str::parse).transpose();
+    number.map_err(|_| Status::invalid_argument(format!("{field} is none that was given out")))
+}
+
+/// The time in a field.
+pub(super) fn time(field: &'static str, at: prost_types::Timestamp) -> Result<Timestamp, Status> {
+    Timestamp::new(at.seconds, at.nanos)
+        .map_err(|_| Status::invalid_argument(format!("{field} is not a time")))
+}
+
 /// Who asks, or which request it is.
 pub(super) fn name(field: &'static str, text: String) -> Result<Option<String>, Status> {
     if text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control) {
@@ -55,7 +67,7 @@ fn event(event: EventSummary) -> RecordedEvent {
     }
 }
 
-fn timestamp(at: Timestamp) -> prost_types::Timestamp {
+pub(super) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
 }
 

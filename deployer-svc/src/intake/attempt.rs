@@ -1,14 +1,17 @@
 //! One message: tried until it is on record, put aside, or better left to a later delivery.
 
-use async_nats::{HeaderMap, header::NATS_MESSAGE_ID};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use paas_proto::streams::DEPLOYER;
 use tracing::{Instrument as _, Span, field, info_span};
 
-use super::{
-    Intake,
-    batch::Held,
-    decode::{Invalid, Job, Work},
+use super::{Intake, batch::Held};
+use crate::{
+    inbound::{Invalid, Job, Queue, Work},
+    metrics::{Settled, metrics},
+    store::{self, TakenIn},
 };
-use crate::store::{self, DeadLetter, Inbound};
 
 /// Tries of a message that fails while the database answers, before others are let through.
 const PATIENCE: u32 = 4;
@@ -26,48 +29,69 @@ enum Obstacle {
 impl Intake {
     /// Takes a message in, or puts it aside; false when neither could be done now.
     pub(super) async fn take(&self, held: &Held, job: Result<Job, Invalid>) -> bool {
-        let sender = held.message.headers.as_ref().and_then(telemetry::traceparent_of);
-        let span = info_span!("push.intake", app.id = field::Empty, deploy.id = field::Empty);
+        let sender = held.stored().sender();
+        let span = span(self.queue, held);
         telemetry::set_parent(&span, sender.as_deref());
         async {
             let taken = match job {
-                Ok(job) => self.record(held, &job, sender).await,
+                Ok(job) => self.record(held, &job).await.inspect(|taken_in| {
+                    self.count(*taken_in, &job);
+                }),
                 Err(invalid) => Err(Obstacle::Never(invalid.to_string())),
             };
             match taken {
-                Ok(()) => {
+                Ok(_) => {
                     fail::fail_point!("intake::committed", |_| crate::failpoints::crash());
                     held.ack().await;
                     fail::fail_point!("intake::acked", |_| crate::failpoints::crash());
                     true
                 }
                 Err(Obstacle::Never(reason)) => self.put_aside(held, reason).await,
-                Err(Obstacle::NotNow) => false,
+                Err(Obstacle::NotNow) => self.left(),
             }
         }
         .instrument(span)
         .await
     }
 
-    async fn record(&self, held: &Held, job: &Job, sender: Option<String>) -> Result<(), Obstacle> {
+    fn count(&self, taken_in: TakenIn, job: &Job) {
+        let outcome = match taken_in {
+            TakenIn::Recorded => Settled::Recorded,
+            TakenIn::AlreadyKnown => Settled::Known,
+        };
+        metrics().message(self.queue.into(), outcome);
+        if let (Work::Push(_), TakenIn::Recorded, Some(received_at)) =
+            (&job.work, taken_in, job.received_at)
+        {
+            // Two machines' clocks may differ by more than the way takes.
+            let after = Timestamp::now().duration_since(received_at);
+            metrics().recorded(Duration::try_from(after).unwrap_or_default());
+        }
+    }
+
+    /// The message is not settled.
+    fn left(&self) -> bool {
+        metrics().message(self.queue.into(), Settled::Left);
+        false
+    }
+
+    async fn record(&self, held: &Held, job: &Job) -> Result<TakenIn, Obstacle> {
         let app = job.app;
         Span::current().record("app.id", field::display(app));
         let push = match &job.work {
-            Work::Wake => return self.insist(held, || self.store.wake(app)).await,
+            Work::Wake => {
+                self.insist(held, || self.store.wake(app)).await?;
+                return Ok(TakenIn::Recorded);
+            }
             Work::Push(push) => push,
         };
         let deploy = push.mark.deploy;
         Span::current().record("deploy.id", field::display(deploy));
-        let inbound = Inbound {
-            stream: held.place.stream.clone(),
-            message_id: deploy.to_string(),
-            sequence: held.place.sequence,
-            traceparent: telemetry::current_traceparent().or(sender),
-        };
+        let inbound = held.stored().inbound(push);
         let call = || self.store.take_in(&inbound, app, (**push).clone());
         let taken_in = self.insist(held, call).await?;
         tracing::info!(app.id = %app, deploy.id = %deploy, ?taken_in, "push taken in");
-        Ok(())
+        Ok(taken_in)
     }
 
     /// For a message that was delivered so often that it may be what ends the process. The database counts the tries
@@ -91,17 +115,11 @@ impl Intake {
     }
 
     async fn put_aside(&self, held: &Held, reason: String) -> bool {
-        let message = &held.message;
-        let letter = DeadLetter {
-            place: held.place.clone(),
-            subject: printable(&message.subject),
-            message_id: message.headers.as_ref().and_then(message_id),
-            deliveries: held.deliveries,
-            raw: message.payload.to_vec(),
-            reason: printable(&reason),
-        };
+        let letter = held.stored().letter(held.deliveries, &reason);
         match self.insist(held, || self.store.dead_letter(&letter)).await {
             Ok(new) => {
+                let outcome = if new { Settled::DeadLetter } else { Settled::Known };
+                metrics().message(self.queue.into(), outcome);
                 if new {
                     tracing::warn!(
                         stream = letter.place.stream,
@@ -115,9 +133,9 @@ impl Intake {
             }
             Err(Obstacle::Never(error)) => {
                 tracing::error!(reason, error, "a message can neither be taken in nor put aside");
-                false
+                self.left()
             }
-            Err(Obstacle::NotNow) => false,
+            Err(Obstacle::NotNow) => self.left(),
         }
     }
 
@@ -134,7 +152,7 @@ impl Intake {
                     self.note_answer();
                     return Ok(done);
                 }
-                Err(error @ store::Error::Transient(_)) => error,
+                Err(error) if error.is_passing() => error,
                 Err(error) => return Err(Obstacle::Never(error.to_string())),
             };
             failures += 1;
@@ -156,11 +174,21 @@ impl Intake {
     }
 }
 
-fn message_id(headers: &HeaderMap) -> Option<String> {
-    headers.get(NATS_MESSAGE_ID).map(|id| printable(id.as_str()))
-}
-
-/// Postgres keeps no NUL in a text.
-fn printable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+fn span(queue: Queue, held: &Held) -> Span {
+    let name = match queue {
+        Queue::Pushes => "push.intake",
+        Queue::Builds => "build.intake",
+    };
+    info_span!(
+        "message.intake",
+        otel.name = name,
+        otel.kind = "consumer",
+        messaging.system = "nats",
+        messaging.operation.name = "process",
+        messaging.operation.type = "process",
+        messaging.destination.name = held.place.stream,
+        messaging.destination.subscription.name = DEPLOYER,
+        app.id = field::Empty,
+        deploy.id = field::Empty,
+    )
 }

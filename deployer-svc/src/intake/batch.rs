@@ -8,16 +8,15 @@ use std::{
 };
 
 use async_nats::jetstream::{AckKind, Message};
-use deploy_domain::Place;
 use futures_util::{StreamExt as _, stream};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{
-    Intake,
-    decode::{Invalid, Job, decode},
+use super::Intake;
+use crate::{
+    inbound::{Invalid, Job, Stored},
+    store,
 };
-use crate::store;
 
 /// Apps that are worked for at a time.
 const APPS_AT_ONCE: usize = 8;
@@ -47,6 +46,12 @@ impl Held {
             store::Place { stream: stream.to_owned(), epoch, sequence: info.stream_sequence };
         let deliveries = info.delivered;
         Some(Self { message, place, deliveries, settled: AtomicBool::new(false) })
+    }
+
+    pub(super) fn stored(&self) -> Stored<'_> {
+        let Self { message, place, .. } = self;
+        let (headers, payload) = (message.headers.as_ref(), &message.payload);
+        Stored { place, subject: &message.subject, headers, payload }
     }
 
     /// The result is not trusted: what was committed is in the inbox, and a lost acknowledgement brings it again.
@@ -101,9 +106,7 @@ impl Intake {
     }
 
     pub(super) fn decode(&self, held: &Held) -> Result<Job, Invalid> {
-        let Held { message, place: store::Place { epoch, sequence, .. }, .. } = held;
-        let place = Place { epoch: *epoch, sequence: *sequence };
-        decode(self.queue, &self.prefix, &message.subject, &message.payload, place)
+        held.stored().decode(self.queue, &self.prefix)
     }
 }
 

@@ -19,8 +19,6 @@ const BATCH: usize = 16;
 const WAIT: Duration = Duration::from_secs(5);
 /// What the broker may take to answer beyond that.
 const ANSWER: Duration = Duration::from_secs(5);
-/// With messages pending and none delivered for so long, the consumer is stuck.
-const STUCK: Duration = Duration::from_mins(1);
 
 /// Why nothing could be pulled.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +29,8 @@ pub(super) enum Error {
     Broker(#[from] async_nats::Error),
     #[error("the broker does not answer")]
     Silence,
-    #[error("{pending} messages are pending and none was delivered for {} s", STUCK.as_secs())]
-    Stuck { pending: u64 },
+    #[error("{pending} messages are pending and none was delivered for {} s", after.as_secs())]
+    Stuck { pending: u64, after: Duration },
 }
 
 pub(super) struct Source {
@@ -40,7 +38,10 @@ pub(super) struct Source {
     pub(super) epoch: u64,
     consumer: PullConsumer,
     jetstream: Context,
-    delivered_at: Instant,
+    /// With messages pending and none delivered for so long, the consumer is stuck.
+    patience: Duration,
+    /// Since when messages have been pending while none is delivered.
+    waiting_since: Option<Instant>,
 }
 
 impl Source {
@@ -50,21 +51,23 @@ impl Source {
         prefix: &Prefix,
         limits: Limits,
         stream: &str,
+        patience: Duration,
     ) -> Result<Self, Error> {
-        if let Ok(source) = Self::find(jetstream, stream).await {
+        if let Ok(source) = Self::find(jetstream, stream, patience).await {
             return Ok(source);
         }
         streams::ensure(jetstream, prefix, limits).await?;
-        Self::find(jetstream, stream).await
+        Self::find(jetstream, stream, patience).await
     }
 
-    async fn find(jetstream: &Context, name: &str) -> Result<Self, Error> {
+    async fn find(jetstream: &Context, name: &str, patience: Duration) -> Result<Self, Error> {
         let stream = jetstream.get_stream(name).await.map_err(async_nats::Error::from)?;
         Ok(Self {
             epoch: u64::try_from(stream.cached_info().created.unix_timestamp()).unwrap_or_default(),
             consumer: stream.get_consumer(DEPLOYER).await?,
             jetstream: jetstream.clone(),
-            delivered_at: Instant::now(),
+            patience,
+            waiting_since: None,
         })
     }
 
@@ -86,25 +89,25 @@ impl Source {
         if messages.is_empty() {
             self.ensure_progress().await?;
         } else {
-            self.delivered_at = Instant::now();
+            self.waiting_since = None;
         }
         Ok(messages)
     }
 
     /// A consumer has been seen to stall until its client connected anew.
     async fn ensure_progress(&mut self) -> Result<(), Error> {
-        if self.delivered_at.elapsed() < STUCK {
-            return Ok(());
-        }
-        self.delivered_at = Instant::now();
         let info = self.consumer.get_info().await.map_err(async_nats::Error::from)?;
         let held_elsewhere = i64::try_from(info.num_ack_pending)
             .is_ok_and(|held| held >= info.config.max_ack_pending);
         if info.num_pending == 0 || held_elsewhere {
+            self.waiting_since = None;
+            return Ok(());
+        }
+        if self.waiting_since.get_or_insert_with(Instant::now).elapsed() < self.patience {
             return Ok(());
         }
         self.jetstream.client().force_reconnect().await.map_err(async_nats::Error::from)?;
-        Err(Error::Stuck { pending: info.num_pending })
+        Err(Error::Stuck { pending: info.num_pending, after: self.patience })
     }
 }
 

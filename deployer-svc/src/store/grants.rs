@@ -21,6 +21,7 @@ pub(super) const DEPLOYER: &str = "select on apps; \
     select, insert on releases; \
     select, insert, update, delete on inbox; \
     select, insert, update, delete on dead_letters; \
+    select, insert, update on dead_letter_outcomes; \
     select, update on relay; \
     select, insert, update, delete on suspects; \
     select on schema_floor; \

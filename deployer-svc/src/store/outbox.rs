@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Error, Store,
     connection::{SESSION, drive, within},
+    sql::rows,
 };
 
 /// Names the session lock of the one who relays.
@@ -73,6 +74,33 @@ impl Outbox {
         within(async {
             self.client.execute(NOTE, &[&last.txid, &last.position]).await?;
             Ok(())
+        })
+        .await
+    }
+}
+
+impl Store {
+    /// A page of what was published, in the order of the commits: events no older than this, of one app or of all, after
+    /// the last of the page before.
+    pub async fn published(
+        &self,
+        app: Option<Uuid>,
+        since: Timestamp,
+        after: Option<&Recorded>,
+        limit: i64,
+    ) -> Result<Vec<Recorded>, Error> {
+        const PAGE: &str = "select txid::text as txid_text, position, app_id, version, deploy_id, type, data, traceparent, recorded_at \
+             from line_events \
+             where (txid, position) <= ((select txid from relay), (select position from relay)) \
+                 and (txid, position) > ($1::text::xid8, $2) \
+                 and ($3::uuid is null or app_id = $3) and recorded_at >= $4 \
+             order by txid, position limit $5";
+        let (txid, position) =
+            after.map_or(("0", 0), |after| (after.txid.as_str(), after.position));
+        within(async {
+            let client = self.client().await?;
+            let page = rows(&client, PAGE, &[&txid, &position, &app, &since, &limit]).await?;
+            page.iter().map(Recorded::read).collect()
         })
         .await
     }

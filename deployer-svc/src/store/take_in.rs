@@ -3,13 +3,15 @@
 
 use deadpool_postgres::Transaction;
 use deploy_domain::{Command, Push, decide};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
     Error, Store,
     append::{Due, append},
-    connection::{racing, within},
-    log::lock,
+    changes::Changes,
+    connection::{racing, transaction, within},
+    log::{Locked, lock},
     sql::{bigint, execute, row},
 };
 
@@ -43,7 +45,9 @@ impl Store {
         app: Uuid,
         push: Push,
     ) -> Result<TakenIn, Error> {
-        racing(|| within(self.try_take_in(message, app, &push))).await
+        racing(|| within(self.try_take_in(message, app, &push)))
+            .instrument(transaction("take_in"))
+            .await
     }
 
     async fn try_take_in(
@@ -58,19 +62,55 @@ impl Store {
         if !claim(&tx, &message.stream, &message.message_id, message.sequence).await? {
             return Ok(TakenIn::AlreadyKnown);
         }
-        let taken_in = if is_on_record(&tx, push.mark.deploy.0).await? {
-            TakenIn::AlreadyKnown
-        } else {
-            let events = decide(&locked.line, Command::Push(Box::new(push.clone())))
-                .map_err(Error::permanent)?;
-            let traceparent = message.traceparent.as_deref();
-            append(&tx, app, locked, &events, traceparent, Due::Now).await?;
-            TakenIn::Recorded
-        };
+        let (taken_in, changes) =
+            record(&tx, app, locked, push, message.traceparent.as_deref()).await?;
         fail::fail_point!("intake::before_commit", |_| crate::failpoints::crash());
         tx.commit().await?;
+        changes.count();
         Ok(taken_in)
     }
+
+    /// What [`Store::take_in`] would answer now; nothing is written.
+    pub async fn would_take_in(
+        &self,
+        message: &Inbound,
+        app: Uuid,
+        push: &Push,
+    ) -> Result<TakenIn, Error> {
+        const LOOK: &str = "select exists (select from apps where app_id = $1) as has_app,                  exists (select from deploys where deploy_id = $2) \
+                     or exists (select from inbox \
+                         where stream = $3 and message_id = $4 and sequence = $5) as is_known";
+        within(async {
+            let client = self.client().await?;
+            let Inbound { stream, message_id, sequence, .. } = message;
+            let (deploy, sequence) = (push.mark.deploy.0, bigint(*sequence)?);
+            let found = row(&client, LOOK, &[&app, &deploy, stream, message_id, &sequence]).await?;
+            let found = found.ok_or_else(|| Error::permanent("a question without an answer"))?;
+            match (found.try_get("is_known")?, found.try_get("has_app")?) {
+                (true, _) => Ok(TakenIn::AlreadyKnown),
+                (false, true) => Ok(TakenIn::Recorded),
+                (false, false) => Err(Error::UnknownApp(app)),
+            }
+        })
+        .await
+    }
+}
+
+/// Decides on a push and appends what follows, unless it is on record. The changes are to be counted after the commit.
+pub(super) async fn record(
+    tx: &Transaction<'_>,
+    app: Uuid,
+    locked: Locked,
+    push: &Push,
+    traceparent: Option<&str>,
+) -> Result<(TakenIn, Changes), Error> {
+    if is_on_record(tx, push.mark.deploy.0).await? {
+        return Ok((TakenIn::AlreadyKnown, Changes::default()));
+    }
+    let events = decide(&locked.line, Command::Push(Box::new(push.clone())));
+    let events = events.map_err(Error::permanent)?;
+    let (_, changes) = append(tx, app, locked, &events, traceparent, Due::Now).await?;
+    Ok((TakenIn::Recorded, changes))
 }
 
 /// Puts a message into the inbox; false when it is there. The same id at another place in the stream is another

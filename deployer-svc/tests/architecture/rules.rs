@@ -45,14 +45,29 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         within: &["deployer-svc/src/intake.rs", "deployer-svc/src/intake/"],
         except: &[],
-        forbid: Forbid::Names { of: &["crate", "super"], names: &["runner", "grpc"] },
-        because: "intake knows neither runner nor grpc: they meet in the store",
+        forbid: Forbid::Names { of: &["crate", "super"], names: &["runner", "repair", "grpc"] },
+        because: "intake knows none of runner, repair and grpc: they meet in the store",
+    },
+    Rule {
+        within: &["deployer-svc/src/repair.rs", "deployer-svc/src/repair/"],
+        except: &[],
+        forbid: Forbid::Names { of: &["crate", "super"], names: &["intake", "runner", "grpc"] },
+        because: "repair does what the intake does by the store, and knows nobody who asks for it",
+    },
+    Rule {
+        within: &["deployer-svc/src/inbound.rs", "deployer-svc/src/inbound/"],
+        except: &[],
+        forbid: Forbid::Names {
+            of: &["crate", "super"],
+            names: &["intake", "runner", "repair", "grpc"],
+        },
+        because: "what a message asks for does not depend on who reads it",
     },
     Rule {
         within: &["deployer-svc/src/runner.rs", "deployer-svc/src/runner/"],
         except: &[],
-        forbid: Forbid::Names { of: &["crate", "super"], names: &["intake", "grpc"] },
-        because: "the runner knows neither intake nor grpc: they meet in the store",
+        forbid: Forbid::Names { of: &["crate", "super"], names: &["intake", "repair", "grpc"] },
+        because: "the runner knows none of intake, repair and grpc: they meet in the store",
     },
     Rule {
         within: &["deployer-svc/src/grpc.rs", "deployer-svc/src/grpc/"],
@@ -63,7 +78,10 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         within: &["deployer-svc/src/store.rs", "deployer-svc/src/store/"],
         except: &[],
-        forbid: Forbid::Names { of: &["crate", "super"], names: &["intake", "runner", "grpc"] },
+        forbid: Forbid::Names {
+            of: &["crate", "super"],
+            names: &["inbound", "intake", "runner", "repair", "grpc"],
+        },
         because: "the store knows the rules of the line, not who asks for them",
     },
     Rule {

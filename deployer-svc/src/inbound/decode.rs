@@ -1,6 +1,7 @@
 //! From a message's bytes to what it asks for. Everything is checked here, once; what fails can never work.
 
 use deploy_domain::{DeployId, InvalidName, Mark, Origin, Place, Push, Sha, Source};
+use jiff::Timestamp;
 use paas_proto::{
     events::{BuildReport, Provider, PushEvent},
     streams::Prefix,
@@ -15,15 +16,17 @@ const MAX_TEXT: usize = 2048;
 
 /// What a message asks for.
 #[derive(Debug, Clone)]
-pub(super) struct Job {
+pub(crate) struct Job {
     /// For which app.
-    pub(super) app: Uuid,
+    pub(crate) app: Uuid,
+    /// When the ingress had it, by its own clock.
+    pub(crate) received_at: Option<Timestamp>,
     /// What.
-    pub(super) work: Work,
+    pub(crate) work: Work,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Work {
+pub(crate) enum Work {
     Push(Box<Push>),
     /// A build may have moved.
     Wake,
@@ -31,7 +34,7 @@ pub(super) enum Work {
 
 /// Why a message can never be taken in.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Invalid {
+pub(crate) enum Invalid {
     #[error("not protobuf of the expected kind: {0}")]
     Bytes(#[from] prost::DecodeError),
     #[error("the field {0} is missing or malformed")]
@@ -56,14 +59,17 @@ pub(super) fn decode(
             let app = uuid("app_id", &event.app_id)?;
             let provider = Provider::try_from(event.provider).unwrap_or_default();
             own_subject(subject, prefix.push_subject(provider, app))?;
-            Ok(Job { app, work: Work::Push(Box::new(push(event, provider, place)?)) })
+            let received_at = event.received_at.as_ref().and_then(time);
+            let push = Box::new(push(event, provider, place)?);
+            Ok(Job { app, received_at, work: Work::Push(push) })
         }
         Queue::Builds => {
             let report = BuildReport::decode(payload)?;
             let app = uuid("app_id", &report.app_id)?;
             own_subject(subject, prefix.build_subject(app))?;
             uuid("deploy_id", &report.deploy_id)?;
-            Ok(Job { app, work: Work::Wake })
+            let received_at = report.received_at.as_ref().and_then(time);
+            Ok(Job { app, received_at, work: Work::Wake })
         }
     }
 }
@@ -80,7 +86,7 @@ fn push(event: PushEvent, provider: Provider, place: Place) -> Result<Push, Inva
     }
     let place = match (event.attempt, event.original_place) {
         (0, _) => place,
-        (_, Some(original)) => Place { epoch: original.epoch, sequence: original.sequence },
+        (_, Some(original)) => first_place(original.epoch, original.sequence)?,
         (_, None) => return Err(Invalid::Field("original_place")),
     };
     Ok(Push {
@@ -101,6 +107,10 @@ fn push(event: PushEvent, provider: Provider, place: Place) -> Result<Push, Inva
             delivery_id: text("delivery_id", event.delivery_id)?,
         },
     })
+}
+
+fn time(time: &prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(time.seconds, time.nanos).ok()
 }
 
 fn own_subject(subject: &str, own: String) -> Result<(), Invalid> {
@@ -136,7 +146,15 @@ fn clone_url(found: String) -> Result<String, Invalid> {
     Ok(url)
 }
 
-/// Postgres counts them in 31 bits.
+/// Postgres counts in 63 bits, and attempts in 31.
+fn first_place(epoch: u64, sequence: u64) -> Result<Place, Invalid> {
+    if epoch.max(sequence) <= i64::MAX.unsigned_abs() {
+        Ok(Place { epoch, sequence })
+    } else {
+        Err(Invalid::Field("original_place"))
+    }
+}
+
 fn attempt(attempt: u32) -> Result<u32, Invalid> {
     if i32::try_from(attempt).is_ok() { Ok(attempt) } else { Err(Invalid::Field("attempt")) }
 }
@@ -184,8 +202,11 @@ mod tests {
         let original = paas_proto::events::Place { epoch: 7, sequence: 1 };
         let again = PushEvent { attempt: 1, original_place: Some(original), ..event() };
         assert_eq!(read(&again).unwrap().mark.place, Place { epoch: 7, sequence: 1 });
-        let lost = PushEvent { attempt: 1, ..event() };
-        assert!(matches!(read(&lost), Err(Invalid::Field("original_place"))));
+        let beyond = paas_proto::events::Place { epoch: u64::MAX, sequence: 1 };
+        for wrong in [None, Some(beyond)] {
+            let lost = PushEvent { attempt: 1, original_place: wrong, ..event() };
+            assert!(matches!(read(&lost), Err(Invalid::Field("original_place"))));
+        }
     }
 
     #[test]
