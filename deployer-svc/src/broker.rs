@@ -1,11 +1,15 @@
 //! The connection to the broker. It never gives up: whoever uses it has deadlines of their own.
 
+mod monitor;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_nats::{Client, ConnectErrorKind, Event, jetstream};
 use paas_proto::streams::{Limits, Prefix};
 use secrecy::{ExposeSecret as _, SecretString};
+
+pub(crate) use monitor::Monitor;
 
 /// A dead connection is noticed after two of these.
 const PING_INTERVAL: Duration = Duration::from_secs(5);

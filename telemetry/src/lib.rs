@@ -28,8 +28,8 @@ use tracing_subscriber::{
 };
 
 pub use context::{
-    current_traceparent, inject_metadata, link, nats_headers, set_parent, span_since, traceparent_of,
-    traceparent_of_metadata,
+    current_traceparent, inject_metadata, link, nats_headers, set_parent, span_since,
+    traceparent_of, traceparent_of_metadata,
 };
 pub use instruments::{Buckets, Counter, Gauge, Label, Meter, Seconds, Unit};
 pub use logs::LogFormat;

@@ -10,8 +10,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tracing::{Span, info_span};
 
 use super::{DEADLINE, Error};
+use crate::metrics;
 
 /// For a connection from the pool, or a new one.
 const CONNECTION_TIME: Duration = Duration::from_secs(2);
@@ -49,6 +51,7 @@ impl Settings {
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    waits: telemetry::pool::Pool,
     link: Link,
 }
 
@@ -80,7 +83,16 @@ impl Store {
             }))
             .build()
             .map_err(Error::permanent)?;
-        let store = Self { pool, link };
+        let watched = pool.clone();
+        let waits = telemetry::pool::Pool::new(&metrics::meter(), move || {
+            let status = watched.status();
+            telemetry::pool::Status {
+                max: status.max_size,
+                open: status.size,
+                idle: status.available,
+            }
+        });
+        let store = Self { pool, waits, link };
         store.ping().await?;
         Ok(store)
     }
@@ -97,7 +109,7 @@ impl Store {
     /// A connection; one that was given up in the middle of a statement is found out and replaced when it is asked
     /// for again.
     pub(super) async fn client(&self) -> Result<deadpool_postgres::Object, Error> {
-        Ok(self.pool.get().await?)
+        Ok(self.waits.timed(self.pool.get()).await?)
     }
 
     /// How to open a connection beside the pool.
@@ -121,6 +133,17 @@ where
         .with_jitter()
         .with_max_times(5);
     attempt.retry(again).when(|error| matches!(error, Error::Conflict(_))).await
+}
+
+/// The span of a transaction, tries again included.
+pub(super) fn transaction(operation: &'static str) -> Span {
+    info_span!(
+        "db.transaction",
+        otel.name = operation,
+        otel.kind = "client",
+        db.system.name = "postgresql",
+        db.operation.name = operation,
+    )
 }
 
 /// How to open one connection.
