@@ -137,16 +137,16 @@ impl Error {
         use tonic::Code;
         match status.code() {
             Code::NotFound => Self::NotFound(nothing),
-            Code::FailedPrecondition | Code::Aborted | Code::AlreadyExists => {
-                Self::Conflict(status.message().to_owned())
-            }
+            Code::FailedPrecondition
+            | Code::Aborted
+            | Code::AlreadyExists
+            | Code::ResourceExhausted => Self::Conflict(status.message().to_owned()),
             Code::InvalidArgument | Code::OutOfRange => Self::Invalid(status.message().to_owned()),
             Code::Ok
             | Code::Cancelled
             | Code::Unknown
             | Code::DeadlineExceeded
             | Code::PermissionDenied
-            | Code::ResourceExhausted
             | Code::Unimplemented
             | Code::Internal
             | Code::Unavailable
@@ -247,6 +247,7 @@ mod tests {
         assert_eq!(status(Code::NotFound), StatusCode::NOT_FOUND);
         assert_eq!(status(Code::FailedPrecondition), StatusCode::CONFLICT);
         assert_eq!(status(Code::AlreadyExists), StatusCode::CONFLICT);
+        assert_eq!(status(Code::ResourceExhausted), StatusCode::CONFLICT);
         assert_eq!(status(Code::InvalidArgument), StatusCode::UNPROCESSABLE_ENTITY);
         for ours in
             [Code::Unavailable, Code::DeadlineExceeded, Code::Internal, Code::Unauthenticated]

@@ -40,6 +40,8 @@ impl Api {
             let error = match self.listen(deploy, &mut last, &mut tell).await {
                 Ok(deploy) => return Ok(deploy),
                 Err(error) if error.is_passing() => error,
+                // A push that was just accepted may not be on record yet.
+                Err(error @ Error::NotFound(_)) if last.is_none() => error,
                 Err(error) => return Err(error),
             };
             if last != before {

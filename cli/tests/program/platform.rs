@@ -89,7 +89,7 @@ fn read(stream: &TcpStream) -> Option<Asked> {
         match name.to_lowercase().as_str() {
             "content-length" => length = value.parse().unwrap(),
             "authorization" => {
-                value.strip_prefix("Bearer ").unwrap().clone_into(&mut authorization)
+                value.strip_prefix("Bearer ").unwrap().clone_into(&mut authorization);
             }
             _ => {}
         }
