@@ -55,6 +55,12 @@ impl TestServers {
         &self.addresses
     }
 
+    /// Where the broker tells how it is configured.
+    #[must_use]
+    pub fn monitor_url(&self) -> String {
+        self.nats.0.monitor_url()
+    }
+
     /// The same as environment variables for the tests.
     #[must_use]
     pub fn env(&self) -> [(&'static str, String); 2] {
