@@ -7,6 +7,7 @@ use crate::root;
 
 /// What ships, from the root of the repository; the folder of this test names what it forbids.
 const PRODUCT: &[&str] = &[
+    "cli",
     "deployer-svc/Cargo.toml",
     "deployer-svc/build.rs",
     "deployer-svc/src",
