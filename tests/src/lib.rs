@@ -6,6 +6,7 @@ pub mod audit;
 mod background;
 pub mod binaries;
 pub mod checker;
+pub mod collector;
 pub mod deliveries;
 pub mod harness;
 pub mod hook;

@@ -1,8 +1,10 @@
 //! `paas-dev bench`: in one run, what the services achieve and what bounds them on the same machine.
 
 mod ceilings;
+mod collector;
 mod ingress;
 mod latency;
+mod memory;
 mod report;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -31,6 +33,9 @@ pub(crate) struct Args {
     /// Seconds for which they come.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=300))]
     push_seconds: u64,
+    /// Only what telemetry costs, with this collector, against telemetry off.
+    #[arg(long, value_enum)]
+    collector: Option<collector::Kind>,
     /// Folder for keys and settings.
     #[arg(long, default_value = ".dev/bench")]
     dir: PathBuf,
@@ -50,22 +55,20 @@ const WARM_UP: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub(crate) async fn run(args: Args) -> Result<()> {
+    if let Some(kind) = args.collector {
+        return collector::run(&args, kind).await;
+    }
+    let no_telemetry = BTreeMap::new();
     let (ingress, ceilings) = {
         // No deployer: it would work on what the ingress accepts, on the same cores.
-        let stack = start(&args, 0).await?;
-        let measured = tokio::select! {
-            measured = throughput(&stack, &args) => measured,
-            () = interrupted() => Err(anyhow::anyhow!("interrupted")),
-        };
+        let stack = start(&args, 0, &no_telemetry).await?;
+        let measured = unless_interrupted(throughput(&stack, &args)).await;
         stack.stop().await;
         measured?
     };
-    let stack = start(&args, 1).await?;
+    let stack = start(&args, 1, &no_telemetry).await?;
     info!("the way from a delivery to its PipelineRun");
-    let latency = tokio::select! {
-        measured = latency::measure(&stack, &args) => measured,
-        () = interrupted() => Err(anyhow::anyhow!("interrupted")),
-    };
+    let latency = unless_interrupted(latency::measure(&stack, &args)).await;
     stack.stop().await;
     Report { args: &args, ingress, ceilings, latency: latency? }.print();
     Ok(())
@@ -78,19 +81,32 @@ async fn throughput(stack: &Stack, args: &Args) -> Result<(ingress::Ingress, cei
     Ok((ingress::measure(stack, args).await?, ceilings))
 }
 
-async fn start(args: &Args, deployer: usize) -> Result<Stack> {
+/// Whoever calls it stops the stack in either case.
+async fn unless_interrupted<T>(measured: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        measured = measured => measured,
+        () = interrupted() => Err(anyhow::anyhow!("interrupted")),
+    }
+}
+
+/// With these settings of telemetry.
+async fn start(
+    args: &Args,
+    deployer: usize,
+    telemetry: &BTreeMap<String, String>,
+) -> Result<Stack> {
+    // It measures answers to what is not authentic, too.
+    let mut ingress_settings =
+        BTreeMap::from([("RATE_LIMIT_PER_ADDRESS".to_owned(), "0".to_owned())]);
+    ingress_settings.extend(telemetry.clone());
     let standin = ["--build-ms", "200", "--rollout-step-ms", "20"].map(str::to_owned).to_vec();
     let stack = Stack::start(&Options {
         folder: args.dir.clone(),
         ingress: 1,
         deployer,
         cluster: Cluster::Standin(standin),
-        // It measures answers to what is not authentic, too.
-        ingress_settings: BTreeMap::from([(
-            "RATE_LIMIT_PER_ADDRESS".to_owned(),
-            "0".to_owned(),
-        )]),
-        agent_settings: BTreeMap::new(),
+        ingress_settings,
+        agent_settings: telemetry.clone(),
     })
     .await?;
     for warning in &stack.warnings {

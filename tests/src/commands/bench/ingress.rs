@@ -44,6 +44,12 @@ pub(super) async fn measure(stack: &Stack, args: &Args) -> Result<Ingress> {
     Ok(Ingress { accepted, alone, body_bytes })
 }
 
+/// Only those that are accepted.
+pub(super) async fn accepted(stack: &Stack, args: &Args) -> Result<Measured> {
+    let targets = Arc::new(targets(stack).await?);
+    post(&stack.setting("INGRESS_URL").replace("http://", ""), args, targets, 202).await
+}
+
 async fn post(
     address: &str,
     args: &Args,

@@ -81,6 +81,6 @@ fn quantiles(measured: &Measured) -> (String, String) {
     (text(measured.quantile(0.5)), text(measured.quantile(0.99)))
 }
 
-fn verdict(holds: bool, what: &str) -> String {
+pub(super) fn verdict(holds: bool, what: &str) -> String {
     format!("target {}: {what}", if holds { "met" } else { "MISSED" })
 }
