@@ -23,9 +23,7 @@ use anyhow::Context as _;
 use opentelemetry_sdk::{
     logs::SdkLoggerProvider, metrics::SdkMeterProvider, trace::SdkTracerProvider,
 };
-use tracing_subscriber::{
-    Layer as _, Registry, layer::SubscriberExt as _, util::SubscriberInitExt as _,
-};
+use tracing_subscriber::{Registry, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 pub use context::{
     current_traceparent, inject_metadata, link, nats_headers, set_parent, span_since,
@@ -64,7 +62,9 @@ pub fn init(service: &'static str, format: LogFormat) -> anyhow::Result<Guard> {
     let records = guard.logs.as_ref().map(logs::bridge).transpose()?;
     tracing_subscriber::registry()
         .with(spans)
-        .with(lines.and_then(records))
+        // Below the lines: what is not there would say on top of them that nobody listens.
+        .with(records)
+        .with(lines)
         .try_init()
         .context("logging is set up already")?;
     Ok(guard)
