@@ -7,6 +7,12 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+/// Folder of the programs of this workspace.
+pub fn present() -> Result<PathBuf> {
+    let program = ours("deployer-svc")?;
+    program.parent().map(Path::to_owned).context("a program without a folder")
+}
+
 /// A program of this workspace, built together with the running one.
 pub fn ours(name: &str) -> Result<PathBuf> {
     let exe = env::current_exe().context("the path of the running program")?;
@@ -45,6 +51,18 @@ pub fn postgres(name: &str) -> Result<PathBuf> {
         .map(|(_, path)| path)
         .or_else(|| in_path(name))
         .with_context(|| format!("{name} is not installed: `./dev setup` installs Postgres"))
+}
+
+/// Folder of the programs of the version before, which `./dev test` builds.
+pub fn previous() -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.dev/previous/bin");
+    let folder = env::var_os("PAAS_PREVIOUS").map_or(folder, PathBuf::from);
+    anyhow::ensure!(
+        folder.join("deployer-svc").is_file(),
+        "the version before is not in {}: `./dev test` builds it",
+        folder.display()
+    );
+    Ok(folder)
 }
 
 /// The NATS server: `$NATS_SERVER`, else the pinned one that `./dev setup` unpacks, else the machine's.

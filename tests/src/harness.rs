@@ -21,6 +21,7 @@ use crate::{
     deliveries::{Delivery, Push},
     keys::Keys,
     ports,
+    process::Spec,
     proxy::Proxy,
     roles::{self, Wiring},
     servers::{Addresses, Scratch},
@@ -47,6 +48,8 @@ pub struct Options {
     pub ingress_env: Vec<(&'static str, String)>,
     /// Further settings of the deployer.
     pub deployer_env: Vec<(&'static str, String)>,
+    /// Folder of the services' programs, for `migrate` as well; those that were built with the tests when `None`.
+    pub programs: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -59,7 +62,18 @@ impl Default for Options {
             rollout_step: Duration::from_millis(20),
             ingress_env: Vec::new(),
             deployer_env: Vec::new(),
+            programs: None,
         }
+    }
+}
+
+impl Options {
+    /// The same process with the program that is wanted.
+    fn program(&self, mut spec: Spec) -> Spec {
+        if let (Some(folder), Some(name)) = (&self.programs, spec.program.file_name()) {
+            spec.program = folder.join(name);
+        }
+        spec
     }
 }
 
@@ -162,7 +176,7 @@ impl Platform {
             deployer_url: format!("http://{}", deployer_balancer.address()),
             keys: Keys::random(),
         };
-        wiring.migrate()?.run(PATIENCE).await?;
+        options.program(wiring.migrate()?).run(PATIENCE).await?;
         let mut platform = Self {
             api: Api::new(&wiring.ingress_url, &wiring.keys.api_token)?,
             ingress: Replica::ingresses(&links.ingress(&wiring), &ingress_at, &options)?,

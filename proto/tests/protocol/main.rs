@@ -4,5 +4,6 @@
 
 mod compatibility;
 mod descriptor;
+mod recorded;
 mod sources;
 mod style;

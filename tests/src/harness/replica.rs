@@ -1,6 +1,6 @@
 //! One replica of a service: a process that a test may kill and start again.
 
-use std::{process::ExitStatus, time::Duration};
+use std::{path::Path, process::ExitStatus, time::Duration};
 
 use anyhow::{Context as _, Result};
 
@@ -38,7 +38,7 @@ impl Replica {
         options: &Options,
     ) -> Result<Vec<Self>> {
         let spec = |name: &str, address: &str| wiring.ingress(name, address);
-        Self::all(Service::Ingress, "ingress", addresses, &options.ingress_env, spec)
+        Self::all(Service::Ingress, "ingress", addresses, &options.ingress_env, options, spec)
     }
 
     pub(super) fn deployers(
@@ -47,7 +47,7 @@ impl Replica {
         options: &Options,
     ) -> Result<Vec<Self>> {
         let spec = |name: &str, address: &str| wiring.deployer(name, address);
-        Self::all(Service::Deployer, "deployer", addresses, &options.deployer_env, spec)
+        Self::all(Service::Deployer, "deployer", addresses, &options.deployer_env, options, spec)
     }
 
     pub(super) fn cluster(spec: Spec, address: &str) -> Self {
@@ -59,10 +59,11 @@ impl Replica {
         name: &str,
         addresses: &[String],
         env: &[(&'static str, String)],
+        options: &Options,
         spec: impl Fn(&str, &str) -> Result<Spec>,
     ) -> Result<Vec<Self>> {
         let replica = |(index, address): (usize, &String)| {
-            let mut spec = spec(&format!("{name}-{}", index + 1), address)?;
+            let mut spec = options.program(spec(&format!("{name}-{}", index + 1), address)?);
             spec.env.extend(env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
             Ok(Self { service, spec, address: address.clone(), process: None })
         };
@@ -88,6 +89,13 @@ impl Replica {
             self.process = Some(self.spec.start().await?);
         }
         Ok(())
+    }
+
+    /// Has it run the program of the same name in another folder when it is started the next time.
+    pub fn exchange(&mut self, folder: &Path) {
+        if let Some(name) = self.spec.program.file_name() {
+            self.spec.program = folder.join(name);
+        }
     }
 
     /// Starts it so that it ends at a boundary, as a power cut would end it: `points` as the crate `fail` reads them.

@@ -65,6 +65,13 @@ impl Postgres {
         Ok(Self { spec, port, password })
     }
 
+    /// Loses the data and begins anew at the same address, as another server does; it must not run.
+    pub async fn lose(&self, scratch: &Scratch) -> Result<()> {
+        let home = scratch.folder("postgres")?;
+        std::fs::remove_dir_all(home.join("data")).context("remove the data")?;
+        Self::initialise(scratch, &home, unprivileged_user()?, &self.password).await.map(drop)
+    }
+
     async fn initialise(
         scratch: &Scratch,
         home: &Path,

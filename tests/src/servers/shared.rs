@@ -17,7 +17,7 @@ pub struct TestServers {
     postgres: (Postgres, Process),
     nats: (Nats, Process),
     addresses: Addresses,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 /// Where to find them: Postgres's URL names the database `postgres`, from which a test makes its own.
@@ -46,7 +46,7 @@ impl TestServers {
         nats.ready().await?;
         let addresses = Addresses { database_url: postgres.url("postgres"), nats_url: nats.url() };
         let (postgres, nats) = ((postgres, postgres_process), (nats, nats_process));
-        Ok(Self { postgres, nats, addresses, _scratch: scratch })
+        Ok(Self { postgres, nats, addresses, scratch })
     }
 
     /// Where they are.
@@ -90,6 +90,13 @@ impl TestServers {
     pub async fn crash_database(&mut self) -> Result<()> {
         self.postgres.1.signal(Signal::SIGQUIT)?;
         self.postgres.1.wait().await.map(drop)
+    }
+
+    /// Loses Postgres with all its data; another one is at its address.
+    pub async fn lose_database(&mut self) -> Result<()> {
+        self.crash_database().await?;
+        self.postgres.0.lose(&self.scratch).await?;
+        self.start_database().await
     }
 
     /// Starts Postgres again, on what it has stored.
