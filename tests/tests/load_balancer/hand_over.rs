@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -26,7 +26,7 @@ use super::balancer::Balancer;
 const DELIVERIES: usize = 2_000;
 const CLIENTS: usize = 8;
 /// Of few apps, so that most pushes are superseded by the next one.
-const APPS: usize = 8;
+const APPS: usize = 3;
 /// Each client's pace: the restarts take about ten seconds.
 const PACE: Duration = Duration::from_millis(50);
 /// In this time a reset connection has been noticed by whoever holds its other end.
@@ -124,23 +124,22 @@ impl Load {
         let mut lanes = Vec::new();
         for number in 0..APPS {
             let app = platform.app(&format!("app-{number}")).await.unwrap();
-            lanes.push((app.push(), app));
+            lanes.push((Arc::new(Mutex::new(app.push())), app));
         }
         let (answered, is_over) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
         let mut clients = JoinSet::new();
-        for (push, app) in lanes.into_iter().take(CLIENTS) {
+        for (last, app) in lanes.iter().cycle().take(CLIENTS).cloned() {
             let (answered, is_over) = (Arc::clone(&answered), Arc::clone(&is_over));
             let api = Api::new(balancer.url(), "").unwrap();
             clients.spawn(async move {
-                let (mut sent, mut push): (Vec<_>, Push) = (Vec::new(), push);
-                let mut pace = time::interval(PACE);
+                let (mut sent, mut pace) = (Vec::new(), time::interval(PACE));
                 while !is_over.load(Ordering::Relaxed)
                     || answered.load(Ordering::Relaxed) < DELIVERIES
                 {
                     pace.tick().await;
+                    let push = next(&last);
                     sent.push(deliver(&api, app.id, &app.delivery(&push)).await);
                     answered.fetch_add(1, Ordering::Relaxed);
-                    push = push.then(&random_sha());
                 }
                 sent
             });
@@ -163,6 +162,13 @@ impl Load {
         self.is_over.store(true, Ordering::Relaxed);
         self.clients.join_all().await.into_iter().flatten().collect()
     }
+}
+
+/// The next push to an app's repository: each begins where the one before ended.
+fn next(last: &Mutex<Push>) -> Push {
+    let mut last = last.lock().unwrap();
+    *last = last.then(&random_sha());
+    last.clone()
 }
 
 async fn deliver(api: &Api, app: Uuid, delivery: &Delivery) -> Sent {
