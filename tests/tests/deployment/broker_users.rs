@@ -38,7 +38,10 @@ fn acts() -> Vec<(String, Value)> {
                 json!({ "stream_name": stream, "config": { "durable_name": "spy" } }),
             ),
             (format!("CONSUMER.DELETE.{stream}.deployer"), json!({})),
-            (format!("CONSUMER.PAUSE.{stream}.deployer"), json!({ "pause_until": "2100-01-01T00:00:00Z" })),
+            (
+                format!("CONSUMER.PAUSE.{stream}.deployer"),
+                json!({ "pause_until": "2100-01-01T00:00:00Z" }),
+            ),
         ]);
     }
     acts
@@ -57,7 +60,9 @@ async fn neither_service_can_read_change_or_delete_a_stream_by_the_brokers_inter
     for (user, inbox) in users {
         let client = installed.broker(user, inbox).await.unwrap();
         assert!(is_answered(&client, "STREAM.INFO.PUSHES", &json!({})).await, "{user}");
-        for (request, body) in acts() {
+        // A replay reads pushes by their number.
+        let own = |request: &str| user == "deployer" && request == "STREAM.MSG.GET.PUSHES";
+        for (request, body) in acts().into_iter().filter(|(request, _)| !own(request)) {
             assert!(!is_answered(&client, &request, &body).await, "{user} may {request}");
         }
     }

@@ -2,12 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use e2e::{
-    binaries, ports,
-    process::Spec,
-    servers::Scratch,
-    wait,
-};
+use e2e::{binaries, ports, process::Spec, servers::Scratch, wait};
 
 use super::installed::Installed;
 
@@ -31,11 +26,9 @@ async fn each_service_tells_by_its_exit_code_how_it_is() {
     ] {
         for args in [&[][..], &["--ready"]] {
             let healthy = probe(&logs, program, setting, address, args);
-            wait::until(program, PATIENCE, || async {
-                healthy.run(PATIENCE).await.map(Some)
-            })
-            .await
-            .unwrap();
+            wait::until(program, PATIENCE, || async { healthy.run(PATIENCE).await.map(Some) })
+                .await
+                .unwrap();
         }
         let nobody = format!("127.0.0.1:{}", ports::free_port().unwrap());
         let error = probe(&logs, program, setting, &nobody, &[]).run(PATIENCE).await.unwrap_err();

@@ -114,6 +114,15 @@ impl Installed {
         spec.run(PATIENCE).await
     }
 
+    /// Replays all pushes; what the answer says, a JSON line for each.
+    pub(super) async fn replay(&self) -> Result<String> {
+        let request = api::http_client()?
+            .post(format!("{}/v1/replays", self.wiring.ingress_url))
+            .bearer_auth(&self.wiring.keys.api_token)
+            .json(&serde_json::json!({ "dry_run": false }));
+        Ok(request.send().await?.error_for_status()?.text().await?)
+    }
+
     /// How a service finds its servers as itself.
     pub(super) fn as_user(&self, name: &str) -> Wiring {
         Wiring {
@@ -149,10 +158,7 @@ impl Installed {
 }
 
 /// `deploy/nats.conf` on free ports and a folder of its own.
-fn broker(
-    scratch: &Scratch,
-    passwords: &BTreeMap<&'static str, String>,
-) -> Result<(String, Spec)> {
+fn broker(scratch: &Scratch, passwords: &BTreeMap<&'static str, String>) -> Result<(String, Spec)> {
     let mut config = std::fs::read_to_string(deploy("nats.conf"))?;
     let (port, monitor) = (ports::free_port()?, ports::free_port()?);
     let store = scratch.folder("nats")?;

@@ -61,15 +61,23 @@ async fn every_act_works_for_services_with_their_own_rights_only() {
     let gitlab = linked(&installed, "gitlab").await;
     let third = pushed(&installed, &gitlab, &gitlab.push()).await;
     api.wait_for_state(third, "live", PATIENCE).await.unwrap();
-    called(&installed, &format!("/v1/deploys/{third}/cancel"), json!({})).await;
+    let hanging = json!({ "apps": { &gitlab.name: { "build": "hang" } } });
+    set_switches(&installed.standin, hanging).await.unwrap();
+    let stuck = pushed(&installed, &gitlab, &gitlab.push()).await;
+    api.wait_for_state(stuck, "building", PATIENCE).await.unwrap();
+    called(&installed, &format!("/v1/deploys/{stuck}/cancel"), json!({})).await;
+    api.wait_for_state(stuck, "cancelled", PATIENCE).await.unwrap();
+
+    let replay = installed.replay().await.unwrap();
+    assert!(replay.contains("summary") && !replay.contains("error"), "{replay}");
 }
 
 #[tokio::test]
 async fn what_cannot_be_taken_in_is_put_aside_with_the_deployers_own_rights() {
     let installed = Installed::start().await.unwrap();
-    let admin = installed.broker("ingress", "_INBOX.ingress-svc").await.unwrap();
+    let ingress = installed.broker("ingress", "_INBOX.ingress-svc").await.unwrap();
     let subject = format!("push.v1.github.{}", Uuid::new_v4());
-    let jetstream = async_nats::jetstream::new(admin);
+    let jetstream = async_nats::jetstream::new(ingress);
     jetstream.publish(subject, "no push at all".into()).await.unwrap().await.unwrap();
     let database = installed.database("deployer").await.unwrap();
     wait::until("the dead letter", PATIENCE, || async {
@@ -78,6 +86,10 @@ async fn what_cannot_be_taken_in_is_put_aside_with_the_deployers_own_rights() {
     })
     .await
     .unwrap();
+    let list = installed.api.call(Method::GET, "/v1/dead-letters", None).await.unwrap();
+    let id = &list.body["dead_letters"][0]["id"];
+    let discard = format!("/v1/dead-letters/{}/discard", id.to_string().trim_matches('"'));
+    called(&installed, &discard, json!({})).await;
 }
 
 #[tokio::test]
