@@ -2,9 +2,7 @@
 //!
 //! `recorded_messages.txt` has a name and the bytes in hex on each line, and only ever grows.
 
-use paas_proto::events::{
-    BuildReport, BuildReportOrigin, DeployEvent, Place, Provider, PushEvent,
-};
+use paas_proto::events::{BuildReport, BuildReportOrigin, DeployEvent, Place, Provider, PushEvent};
 use prost::Message;
 
 const RECORDED: &str = include_str!("../recorded_messages.txt");
