@@ -13,12 +13,14 @@ use super::{
     rig::{OnDisk, Rig},
 };
 
+const CLIENTS: usize = 16;
+
 /// Cuts once so many were accepted.
 pub(super) async fn cut(durability: Durability, accepted: u64) -> Result<Vec<Loss>> {
     let mut rig = Rig::start(OnDisk::Broker, durability).await?;
     let apps = pushing::apps(&rig.api).await?;
     rig.settle().await?;
-    let pushing = Pushing::start(&rig.api, &apps);
+    let pushing = Pushing::start(CLIENTS, &rig.api, &apps);
     pushing.until(accepted).await?;
     rig.cut().await?;
     let accepted: BTreeSet<_> = pushing.stop().await.into_iter().collect();

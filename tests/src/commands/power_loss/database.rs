@@ -19,7 +19,9 @@ use super::{
     rig::{OnDisk, Rig},
 };
 
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_mins(10);
+/// Few, or the ingress would take the processors from the intake, whose work is at stake.
+const CLIENTS: usize = 2;
 
 /// Cuts once so many pushes were taken in and so many events published.
 pub(super) async fn cut(durability: Durability, taken_in: u64) -> Result<Vec<Loss>> {
@@ -27,7 +29,7 @@ pub(super) async fn cut(durability: Durability, taken_in: u64) -> Result<Vec<Los
     let apps = pushing::apps(&rig.api).await?;
     rig.settle().await?;
     let jetstream = rig.jetstream().await?;
-    let pushing = Pushing::start(&rig.api, &apps);
+    let pushing = Pushing::start(CLIENTS, &rig.api, &apps);
     wait::until(&format!("{taken_in} pushes taken in"), PATIENCE, || async {
         let published = jetstream.get_stream(Prefix::default().deploys()).await?;
         let published = published.get_info().await?.state.messages;

@@ -11,7 +11,6 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-const CLIENTS: usize = 16;
 const APPS: usize = 40;
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -38,16 +37,16 @@ pub(super) struct Pushing {
 }
 
 impl Pushing {
-    /// Starts them.
-    pub(super) fn start(api: &Api, apps: &[App]) -> Self {
+    /// Starts so many.
+    pub(super) fn start(clients: usize, api: &Api, apps: &[App]) -> Self {
         let accepted = Arc::default();
-        let mut clients = JoinSet::new();
-        for client in 0..CLIENTS {
+        let mut delivering = JoinSet::new();
+        for client in 0..clients {
             let mut apps = apps.to_vec();
             apps.rotate_left(client);
-            clients.spawn(deliver(api.clone(), apps, Arc::clone(&accepted)));
+            delivering.spawn(deliver(api.clone(), apps, Arc::clone(&accepted)));
         }
-        Self { accepted, clients }
+        Self { accepted, clients: delivering }
     }
 
     /// Waits until so many were answered 202.
