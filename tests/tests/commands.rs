@@ -18,7 +18,7 @@ const FROM_THE_FUTURE: &str =
          values (9999, 'from_the_future', '2030-01-01T00:00:00Z', '1')";
 
 /// Runs `deployer-svc` with these arguments; whether it ended well, and what it said.
-async fn run(wiring: &Wiring, arguments: &[&str]) -> (bool, String) {
+pub(crate) async fn run(wiring: &Wiring, arguments: &[&str]) -> (bool, String) {
     let name = format!("command-{}", Uuid::new_v4().simple());
     let settings = wiring.deployer(&name, "127.0.0.1:0").unwrap();
     let spec = Spec { args: Vec::new(), ..settings }.args(arguments.to_vec());

@@ -27,7 +27,7 @@ const SERVICE: &str = "paas.deploys.v1.Deploys";
 
 /// Shows a token with each call.
 #[derive(Clone)]
-struct Token(MetadataValue<Ascii>);
+pub(crate) struct Token(MetadataValue<Ascii>);
 
 impl tonic::service::Interceptor for Token {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -36,7 +36,7 @@ impl tonic::service::Interceptor for Token {
     }
 }
 
-type Guarded = InterceptedService<Channel, Token>;
+pub(crate) type Guarded = InterceptedService<Channel, Token>;
 
 async fn channel(platform: &Platform) -> Channel {
     let url = format!("http://{}", platform.deployer[0].address());
@@ -48,7 +48,8 @@ async fn guarded(platform: &Platform) -> (Channel, Token) {
     (channel(platform).await, Token(token.parse().unwrap()))
 }
 
-async fn client(platform: &Platform) -> DeploysClient<Guarded> {
+/// Calls the first deployer as the ingress does.
+pub(crate) async fn client(platform: &Platform) -> DeploysClient<Guarded> {
     let (channel, token) = guarded(platform).await;
     DeploysClient::with_interceptor(channel, token)
 }

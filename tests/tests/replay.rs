@@ -1,22 +1,30 @@
-//! The stream of pushes once more, all of it, and messages that can never be taken in.
+//! The stream of pushes once more: published again, delivered again, replayed. What is on record stays as it is; what a
+//! new database lacks comes back.
+
+mod copy;
+mod intake;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use async_nats::{HeaderMap, jetstream, jetstream::consumer::pull};
+use async_nats::jetstream::{self, consumer::pull};
 use bytes::Bytes;
 use e2e::{
-    deliveries::{NO_COMMIT, random_sha},
-    harness::{LinkedApp, Options, Platform},
+    deliveries::random_sha,
+    harness::{Options, Platform},
     wait,
 };
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use paas_proto::{
-    events::{Place, Provider, PushEvent},
+    deploys::{ReplayOutcome, ReplayRequest, ReplaySummary, ReplayedPush, replay_response::Answer},
+    events::{Provider, PushEvent},
     streams::{DEPLOYER, consumer_config},
 };
 use prost::Message as _;
 use serde_json::json;
+use tonic::{Code, Status};
 use uuid::Uuid;
+
+use crate::deployer_grpc;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -77,43 +85,226 @@ async fn a_consumer_that_is_deleted_under_a_running_deployer_is_set_up_again_and
 }
 
 #[tokio::test]
-async fn what_can_never_be_taken_in_is_put_aside_and_holds_nobody_up() {
-    let platform = Platform::start().await.unwrap();
-    let (app, other) = (platform.app("one").await.unwrap(), platform.app("two").await.unwrap());
-    let jetstream = platform.jetstream().await.unwrap();
-    let poison = poison(&platform, &app);
-    for message in &poison {
-        let mut headers = HeaderMap::new();
-        headers.insert("Nats-Msg-Id", message.name);
-        let (subject, payload) = (message.subject.clone(), message.payload.clone());
-        let published = jetstream.publish_with_headers(subject, headers, payload).await.unwrap();
-        published.await.unwrap();
+async fn replaying_the_whole_stream_changes_nothing() {
+    let platform = Platform::start_with(two_deployers()).await.unwrap();
+    let accepted = history(&platform).await;
+    let before = Record::of(&platform).await;
+
+    for dry_run in [true, false] {
+        let (pushes, summary) = replay(&platform, everything(dry_run)).await.unwrap();
+        let examined = accepted.len() as u64;
+        let known = ReplaySummary { dry_run, examined, already_recorded: examined, ..nothing() };
+        assert_eq!(summary, known);
+        let ids: Vec<Uuid> = pushes.iter().map(|push| push.deploy_id.parse().unwrap()).collect();
+        assert_eq!(ids, accepted, "in their order");
+        let known = |push: &ReplayedPush| push.outcome() == ReplayOutcome::AlreadyRecorded;
+        assert!(pushes.iter().all(known), "{pushes:?}");
     }
 
-    let mut accepted = Vec::new();
-    for app in [&app, &other] {
-        let id = platform.accepted(app, &app.push()).await.unwrap();
-        platform.live(id).await.unwrap();
-        accepted.push(id);
-    }
+    check(&platform, accepted, &before).await;
+}
 
+#[tokio::test]
+async fn replaying_into_an_empty_database_gives_the_same_live_commits() {
+    let mut platform = Platform::start_with(two_deployers()).await.unwrap();
+    let accepted = history(&platform).await;
+    let before = live_commits(&platform).await;
+    assert!(before.values().all(Option::is_some), "{before:?}");
+    lose_the_database(&mut platform).await;
+    assert!(live_commits(&platform).await.values().all(Option::is_none));
+
+    let (pushes, summary) = replay(&platform, everything(true)).await.unwrap();
+    let examined = accepted.len() as u64;
+    let expected = ReplaySummary { dry_run: true, examined, would_take_in: examined, ..nothing() };
+    assert_eq!(summary, expected, "{pushes:?}");
+    let database = platform.database().await.unwrap();
+    let written = "select (select count(*) from inbox) + (select count(*) from line_events)";
+    let written: i64 = database.query_one(written, &[]).await.unwrap().get(0);
+    assert_eq!(written, 0, "a dry run writes nothing");
+
+    let (pushes, summary) = replay(&platform, everything(false)).await.unwrap();
+    let expected = ReplaySummary { examined, taken_in: examined, ..nothing() };
+    assert_eq!(summary, expected, "{pushes:?}");
     platform.at_rest(&accepted, PATIENCE).await.unwrap();
-    let rows = "select message_id, subject, raw, reason, deliveries from dead_letters \
-                order by sequence";
-    let rows = platform.database().await.unwrap().query(rows, &[]).await.unwrap();
-    let found: Vec<String> = rows.iter().map(|row| row.get("message_id")).collect();
-    let expected: Vec<_> = poison.iter().map(|message| message.name).collect();
-    assert_eq!(found, expected);
-    for (row, message) in rows.iter().zip(&poison) {
-        let reason: &str = row.get("reason");
-        assert!(reason.contains(message.reason), "{}: {reason:?}", message.name);
-        assert_eq!(row.get::<_, &str>("subject"), message.subject, "{}", message.name);
-        assert_eq!(row.get::<_, &[u8]>("raw"), message.payload, "{}", message.name);
-        assert_eq!(row.get::<_, i64>("deliveries"), 1, "{}", message.name);
-    }
+    assert_eq!(live_commits(&platform).await, before);
     let world = platform.world(accepted).await.unwrap();
-    assert_eq!(world.violations(), Vec::<String>::new());
-    assert_eq!(world.deploys.len(), 2, "nothing else became a deploy");
+    assert_eq!(world.not_converged(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_replay_is_of_those_pushes_that_were_asked_for() {
+    let platform = Platform::start().await.unwrap();
+    let mut accepted = Vec::new();
+    let apps = [platform.app("one").await.unwrap(), platform.app("two").await.unwrap()];
+    for app in apps.iter().chain(&apps) {
+        accepted.push(platform.accepted(app, &app.push()).await.unwrap());
+    }
+    platform.at_rest(&accepted, PATIENCE).await.unwrap();
+    let all = replay(&platform, everything(true)).await.unwrap().0;
+    assert_eq!(all.iter().map(|push| push.sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let asked = async |request: ReplayRequest| -> Vec<u64> {
+        let pushes = replay(&platform, request).await.unwrap().0;
+        pushes.iter().map(|push| push.sequence).collect()
+    };
+    let any = || everything(true);
+    assert_eq!(asked(ReplayRequest { app_id: apps[0].id.to_string(), ..any() }).await, [1, 3]);
+    assert_eq!(asked(ReplayRequest { from_sequence: 2, to_sequence: 3, ..any() }).await, [2, 3]);
+    let (second, last) = (all[1].published_at, all[3].published_at);
+    assert_eq!(asked(ReplayRequest { since: second, ..any() }).await, [2, 3, 4]);
+    assert_eq!(asked(ReplayRequest { until: last, ..any() }).await, [1, 2, 3]);
+    let one = ReplayRequest { app_id: apps[1].id.to_string(), since: second, until: last, ..any() };
+    assert_eq!(asked(one).await, [2]);
+    assert!(asked(ReplayRequest { from_sequence: 5, ..any() }).await.is_empty());
+    let mut later = ReplayRequest { since: last, ..any() };
+    later.since.get_or_insert_default().seconds += 60;
+    assert!(asked(later).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_replay_tells_of_what_it_cannot_take_in_and_puts_it_aside_once() {
+    let platform = Platform::start().await.unwrap();
+    let app = platform.app("hello").await.unwrap();
+    let id = platform.accepted(&app, &app.push()).await.unwrap();
+    let stranger = Uuid::new_v4();
+    let push =
+        PushEvent { app_id: stranger.to_string(), branch: "ma\nin".into(), ..Default::default() };
+    let subject = platform.prefix().unwrap().push_subject(Provider::Github, stranger);
+    let jetstream = platform.jetstream().await.unwrap();
+    let payload = push.encode_to_vec();
+    jetstream.publish(subject, payload.into()).await.unwrap().await.unwrap();
+    platform.at_rest(&[id], PATIENCE).await.unwrap();
+
+    let database = platform.database().await.unwrap();
+    for put_aside in [true, false] {
+        if !put_aside {
+            database.execute("delete from dead_letters", &[]).await.unwrap();
+        }
+        for dry_run in [true, false] {
+            let (pushes, summary) = replay(&platform, everything(dry_run)).await.unwrap();
+            let expected = ReplaySummary {
+                dry_run,
+                examined: 2,
+                already_recorded: 1,
+                dead_lettered: 1,
+                ..nothing()
+            };
+            assert_eq!(summary, expected, "{pushes:?}");
+            let poison = &pushes[1];
+            assert_eq!(poison.outcome(), ReplayOutcome::DeadLetter);
+            assert_eq!(poison.reason.starts_with("dead letter "), put_aside, "{poison:?}");
+            assert_eq!(
+                (&*poison.app_id, &*poison.branch),
+                (&*stranger.to_string(), "ma\u{fffd}in")
+            );
+            let letters = "select count(*) from dead_letters";
+            let letters: i64 = database.query_one(letters, &[]).await.unwrap().get(0);
+            assert_eq!(letters, i64::from(put_aside || !dry_run));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_replay_that_makes_no_sense_is_refused() {
+    let platform = Platform::start().await.unwrap();
+    let at = |seconds| {
+        let mut since = everything(true).since;
+        since.get_or_insert_default().seconds = seconds;
+        since
+    };
+    let any = || everything(true);
+    for (wrong, code) in [
+        (ReplayRequest { app_id: "web".to_owned(), ..any() }, Code::InvalidArgument),
+        (ReplayRequest { app_id: Uuid::new_v4().to_string(), ..any() }, Code::NotFound),
+        (ReplayRequest { since: at(9), until: at(9), ..any() }, Code::InvalidArgument),
+        (ReplayRequest { since: at(i64::MAX), ..any() }, Code::InvalidArgument),
+        (ReplayRequest { from_sequence: 9, to_sequence: 8, ..any() }, Code::InvalidArgument),
+        (ReplayRequest { requested_by: "a".repeat(500), ..any() }, Code::InvalidArgument),
+    ] {
+        let refused = replay(&platform, wrong.clone()).await.unwrap_err();
+        assert_eq!(refused.code(), code, "{wrong:?}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn only_some_replays_run_at_a_time_and_one_that_is_abandoned_makes_room() {
+    let platform = Platform::start().await.unwrap();
+    let app = platform.app("hello").await.unwrap();
+    let id = platform.accepted(&app, &app.push()).await.unwrap();
+    platform.live(id).await.unwrap();
+    let mut database = platform.database().await.unwrap();
+    let lock = database.transaction().await.unwrap();
+    lock.execute("lock table dead_letters", &[]).await.unwrap();
+
+    let mut client = deployer_grpc::client(&platform).await;
+    let mut running = Vec::new();
+    let refused = loop {
+        match client.replay(everything(true)).await {
+            // Each waits for the lock, for a moment.
+            Ok(replay) => running.push(replay),
+            Err(refused) => break refused,
+        }
+        assert!(running.len() < 1_000, "nobody counts them");
+    };
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    lock.rollback().await.unwrap();
+    running.clear();
+    wait::until("room for a replay", PATIENCE, || async {
+        Ok(replay(&platform, everything(true)).await.ok())
+    })
+    .await
+    .unwrap();
+}
+
+fn everything(dry_run: bool) -> ReplayRequest {
+    ReplayRequest {
+        dry_run: Some(dry_run),
+        requested_by: "Ada".to_owned(),
+        ..ReplayRequest::default()
+    }
+}
+
+fn nothing() -> ReplaySummary {
+    ReplaySummary::default()
+}
+
+/// What a replay answers: its pushes and, last, its summary.
+async fn replay(
+    platform: &Platform,
+    request: ReplayRequest,
+) -> Result<(Vec<ReplayedPush>, ReplaySummary), Status> {
+    let mut client = deployer_grpc::client(platform).await;
+    let answers = client.replay(request).await?.into_inner();
+    let mut answers: Vec<_> = answers.map_ok(|answer| answer.answer.unwrap()).try_collect().await?;
+    let Some(Answer::Summary(summary)) = answers.pop() else { panic!("no summary: {answers:?}") };
+    let push = |answer| match answer {
+        Answer::Push(push) => push,
+        Answer::Summary(_) => panic!("a summary in the middle"),
+    };
+    Ok((answers.into_iter().map(push).collect(), summary))
+}
+
+/// By app.
+async fn live_commits(platform: &Platform) -> BTreeMap<Uuid, Option<String>> {
+    let commits = "select app_id, last_deploy_sha from app_git_sources";
+    let rows = platform.database().await.unwrap().query(commits, &[]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// A database in which there is nothing but the apps and their links, as from a copy. The copy of the log goes with the
+/// log: a new log gives the same ids to other events.
+pub(crate) async fn lose_the_database(platform: &mut Platform) {
+    for deployer in &mut platform.deployer {
+        deployer.terminate().await.unwrap();
+    }
+    let empty = "truncate line_events, lines, deploys, releases, inbox, suspects, \
+            dead_letters, dead_letter_outcomes; \
+        update relay set txid = '0', position = 0; \
+        update app_git_sources set last_deploy_sha = null";
+    platform.database().await.unwrap().batch_execute(empty).await.unwrap();
+    let jetstream = platform.jetstream().await.unwrap();
+    jetstream.delete_stream(platform.prefix().unwrap().deploys()).await.unwrap();
+    platform.wiring().migrate().unwrap().run(PATIENCE).await.unwrap();
+    platform.start_deployers().await.unwrap();
 }
 
 fn two_deployers() -> Options {
@@ -195,91 +386,4 @@ async fn check(platform: &Platform, accepted: Vec<Uuid>, before: &Record) {
     let letters = "select count(*) from dead_letters";
     let database = platform.database().await.unwrap();
     assert_eq!(database.query_one(letters, &[]).await.unwrap().get::<_, i64>(0), 0);
-}
-
-/// A message that can never be taken in.
-struct Poison {
-    /// Also its message id.
-    name: &'static str,
-    subject: String,
-    payload: Bytes,
-    /// What its dead letter is to say.
-    reason: &'static str,
-}
-
-/// One of each kind, on the app's own subject unless it is about that.
-fn poison(platform: &Platform, app: &LinkedApp) -> Vec<Poison> {
-    let prefix = platform.prefix().unwrap();
-    let subject = prefix.push_subject(Provider::Github, app.id);
-    let raw = |name, payload: Vec<u8>, reason| Poison {
-        name,
-        subject: subject.clone(),
-        payload: payload.into(),
-        reason,
-    };
-    let sound = || PushEvent {
-        deploy_id: Uuid::new_v4().to_string(),
-        app_id: app.id.to_string(),
-        provider: Provider::Github.into(),
-        repo_full_name: app.repo.clone(),
-        branch: "main".to_owned(),
-        before: random_sha(),
-        after: random_sha(),
-        pushed_at: Some(1),
-        identity: "a".repeat(64),
-        clone_url: format!("https://github.com/{}.git", app.repo),
-        ..PushEvent::default()
-    };
-    let spoilt = |name, reason, spoil: &dyn Fn(&mut PushEvent)| {
-        let mut push = sound();
-        spoil(&mut push);
-        raw(name, push.encode_to_vec(), reason)
-    };
-    let whole = sound().encode_to_vec();
-    let stranger = Uuid::new_v4();
-    let of_nobody = PushEvent { app_id: stranger.to_string(), ..sound() }.encode_to_vec();
-    let paths = |push: &mut PushEvent| {
-        // The broker takes 256 KiB.
-        push.changed_paths = vec!["x".repeat(100_000), "y".repeat(100_000)];
-        push.after = "not a commit".into();
-    };
-    vec![
-        raw("garbage", vec![0xff; 300], "not protobuf"),
-        raw("text", b"{\"after\":\"json\"}".to_vec(), "not protobuf"),
-        raw("empty", Vec::new(), "app_id"),
-        raw("truncated", whole[..whole.len() - 7].to_vec(), "not protobuf"),
-        spoilt("app-no-uuid", "app_id", &|push| push.app_id = "seven".into()),
-        spoilt("another-app", "another subject", &|push| push.app_id = stranger.to_string()),
-        Poison {
-            name: "unknown-app",
-            subject: prefix.push_subject(Provider::Github, stranger),
-            payload: of_nobody.into(),
-            reason: "app",
-        },
-        spoilt("another-provider", "another subject", &|push| {
-            push.provider = Provider::Gitlab.into();
-        }),
-        spoilt("no-provider", "another subject", &|push| push.provider = 0),
-        spoilt("unheard-of-provider", "another subject", &|push| push.provider = 77),
-        spoilt("deploy-no-uuid", "deploy_id", &|push| push.deploy_id = "7".into()),
-        spoilt("short-sha", "after", &|push| push.after = "abc123".into()),
-        spoilt("option-as-sha", "after", &|push| push.after = "--upload-pack=x".into()),
-        spoilt("no-commit", "after", &|push| push.after = NO_COMMIT.into()),
-        spoilt("no-before", "before", &|push| push.before.clear()),
-        spoilt("no-identity", "identity", &|push| push.identity.clear()),
-        spoilt("long-identity", "identity", &|push| push.identity = "a".repeat(100_000)),
-        spoilt("no-place", "original_place", &|push| push.attempt = 1),
-        spoilt("place-beyond-numbers", "out of range", &|push| {
-            push.attempt = 1;
-            push.original_place = Some(Place { epoch: u64::MAX, sequence: u64::MAX });
-        }),
-        spoilt("attempt-beyond-numbers", "attempt", &|push| {
-            push.attempt = u32::MAX;
-            push.original_place = Some(Place { epoch: 1, sequence: 1 });
-        }),
-        spoilt("no-repo", "repo_full_name", &|push| push.repo_full_name.clear()),
-        spoilt("control-in-branch", "branch", &|push| push.branch = "ma\0in".into()),
-        spoilt("option-as-url", "clone_url", &|push| push.clone_url = "--config=x".into()),
-        spoilt("large", "after", &paths),
-    ]
 }

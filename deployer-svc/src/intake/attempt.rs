@@ -152,7 +152,7 @@ impl Intake {
                     self.note_answer();
                     return Ok(done);
                 }
-                Err(error) if error.is_passing() => error,
+                Err(error) if error.is_trouble_of_ours() => error,
                 Err(error) => return Err(Obstacle::Never(error.to_string())),
             };
             failures += 1;

@@ -87,10 +87,12 @@ impl Intake {
     async fn work(&self, held: &[Held]) {
         let (suspects, others): (Vec<_>, Vec<_>) =
             held.iter().partition(|message| message.deliveries > DELIVERIES);
-        let mut apps: HashMap<Option<Uuid>, Vec<Decoded<'_>>> = HashMap::new();
+        // What cannot be read is nobody's and has no order: many of it would else hold the next batch up.
+        let mut apps: HashMap<Result<Uuid, u64>, Vec<Decoded<'_>>> = HashMap::new();
         for message in others {
             let job = self.decode(message);
-            apps.entry(job.as_ref().ok().map(|job| job.app)).or_default().push((message, job));
+            let app = job.as_ref().map(|job| job.app).map_err(|_| message.place.sequence);
+            apps.entry(app).or_default().push((message, job));
         }
         let of_one_app = async |messages: Vec<Decoded<'_>>| {
             for (message, job) in messages {

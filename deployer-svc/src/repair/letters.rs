@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Error, Repair, shown::decoded};
 use crate::{
     inbound::{Queue, Stored, Work},
-    store::{self, DeadLetter, LetterError, StoredLetter, TakenIn},
+    store::{DeadLetter, LetterError, StoredLetter, TakenIn},
 };
 
 impl Repair {
@@ -67,9 +67,7 @@ impl Repair {
 /// What the intake would put the message aside for.
 fn still(error: LetterError) -> Error {
     match error {
-        LetterError::Store(error @ (store::Error::UnknownApp(_) | store::Error::Permanent(_))) => {
-            Error::Still(error.to_string())
-        }
+        LetterError::Store(error) if !error.is_trouble_of_ours() => Error::Still(error.to_string()),
         error => Error::Letter(error),
     }
 }

@@ -122,7 +122,7 @@ impl Replay {
                     } else {
                         let call = || store.take_in(&inbound, job.app, (**push).clone());
                         let again = ExponentialBuilder::new().with_jitter().with_max_times(TRIES);
-                        call.retry(again).when(store::Error::is_passing).await
+                        call.retry(again).when(store::Error::is_trouble_of_ours).await
                     }
                 };
                 match taken_in.instrument(span).await {
@@ -133,7 +133,7 @@ impl Replay {
                         return Ok((ReplayOutcome::WouldTakeIn, String::new()));
                     }
                     Ok(TakenIn::Recorded) => return Ok((ReplayOutcome::TakenIn, String::new())),
-                    Err(error) if error.is_passing() => return Err(error.into()),
+                    Err(error) if error.is_trouble_of_ours() => return Err(error.into()),
                     Err(error) => error.to_string(),
                 }
             }

@@ -33,6 +33,12 @@ impl Error {
         matches!(self, Self::Transient(_) | Self::Conflict(_))
     }
 
+    /// Whether a message is to wait for a better time. A conflict that outlasts every try is the message's own: another
+    /// one has what only one may have.
+    pub(crate) fn is_trouble_of_ours(&self) -> bool {
+        matches!(self, Self::Transient(_))
+    }
+
     pub(super) fn lost_race(what: &'static str) -> Self {
         Self::Conflict(what.into())
     }
