@@ -3,8 +3,12 @@
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
-use tracing::{Subscriber, level_filters::LevelFilter};
-use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
+use tracing::{Metadata, Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer,
+    filter::{FilterExt as _, Targets, filter_fn},
+    registry::LookupSpan,
+};
 
 use crate::otlp;
 
@@ -25,13 +29,18 @@ pub(crate) fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    // Where in the code a span stands, on which thread and how long it was idle costs more than it tells.
+    // Where in the code a span stands, on which thread and how long it was idle costs more than it tells. What is logged
+    // within it is a record of its own, and not written onto the span as well.
     tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("paas"))
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
-        .with_filter(not_of_the_exporter())
+        .with_filter(not_of_the_exporter().and(filter_fn(is_span)))
+}
+
+fn is_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span()
 }
 
 /// The exporter's own transport must make neither spans nor records: each batch would be the reason for the next.

@@ -78,11 +78,17 @@ impl Collector {
         Ok(Self { address, received, _server: AbortOnDropHandle::new(server) })
     }
 
+    /// Its address, as services are told it.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The settings with which a service sends everything here, soon.
     #[must_use]
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", self.address)),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", self.endpoint()),
             ("OTEL_BSP_SCHEDULE_DELAY", "100".to_owned()),
             ("OTEL_BLRP_SCHEDULE_DELAY", "100".to_owned()),
             ("OTEL_METRIC_EXPORT_INTERVAL", "500".to_owned()),
