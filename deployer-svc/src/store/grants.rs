@@ -86,11 +86,9 @@ pub async fn grant(settings: &Settings, roles: &Roles) -> Result<(), Error> {
 }
 
 fn statements(role: &Role, rights: &str) -> String {
-    let mut sql = format!("revoke all on all tables in schema public from \"{role}\";");
-    for right in rights.split(';') {
-        sql.push_str(&format!("grant {} to \"{role}\";", right.trim()));
-    }
-    sql
+    let nothing = format!("revoke all on all tables in schema public from \"{role}\";");
+    let granted = rights.split(';').map(|right| format!("grant {} to \"{role}\";", right.trim()));
+    std::iter::once(nothing).chain(granted).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use anstream::println;
 use anyhow::Result;
 use e2e::{
+    api::Api,
+    keys,
     signals::interrupted,
     stack::{Cluster, Options, Stack},
 };
@@ -31,6 +33,15 @@ pub(crate) struct Args {
     /// Where a real cluster can clone the demo's repository from.
     #[arg(long)]
     clone_url: Option<String>,
+    /// The platform that runs already, by its URL, instead of starting one; `PAAS_TOKEN` is its token.
+    #[arg(long, requires = "token")]
+    url: Option<String>,
+    /// Token of the platform at `--url`.
+    #[arg(long, env = "PAAS_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// The stand-in of the platform at `--url`, if it has one: a build fails by its switch.
+    #[arg(long, requires = "url")]
+    standin_url: Option<String>,
     /// Folder for keys and settings; not the one of `up`, so that both can run.
     #[arg(long, default_value = ".dev/demo")]
     dir: PathBuf,
@@ -38,6 +49,9 @@ pub(crate) struct Args {
 
 /// Runs the command; a success only if everything was as expected.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    if let (Some(url), Some(token)) = (&args.url, &args.token) {
+        return elsewhere(Api::new(url, token)?, &args).await;
+    }
     let options = Options {
         folder: args.dir.clone(),
         ingress: 1,
@@ -53,8 +67,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     for warning in &stack.warnings {
         screen::warning(warning);
     }
+    let standin = matches!(options.cluster, Cluster::Standin(_))
+        .then(|| stack.setting("CLUSTER_STANDIN_URL").to_owned());
     let told = tokio::select! {
-        told = tell(&stack, &options, args.clone_url.as_deref()) => told,
+        told = tell(&stack.api, "hello", standin, args.clone_url.as_deref()) => told,
         () = interrupted() => Err(anyhow::anyhow!("interrupted")),
     };
     let as_expected = match told {
@@ -82,6 +98,17 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The same on a platform that somebody else runs, and goes on running.
+async fn elsewhere(api: Api, args: &Args) -> Result<ExitCode> {
+    screen::title("Webhook Deploy");
+    screen::note(&format!("On the platform at {}", api.url()));
+    // It may have been here before.
+    let name = format!("hello-{}", &keys::random_hex()[..6]);
+    let cases = tell(&api, &name, args.standin_url.clone(), args.clone_url.as_deref()).await?;
+    screen::summary(&cases);
+    Ok(if cases.iter().all(Case::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn introduce(cluster: &Cluster) {
     match cluster {
         Cluster::Standin(_) => screen::note(
@@ -93,8 +120,13 @@ fn introduce(cluster: &Cluster) {
     }
 }
 
-async fn tell(stack: &Stack, options: &Options, clone_url: Option<&str>) -> Result<Vec<Case>> {
-    let mut story = Story::begin(stack, &options.cluster, clone_url).await?;
+async fn tell(
+    api: &Api,
+    name: &str,
+    standin: Option<String>,
+    clone_url: Option<&str>,
+) -> Result<Vec<Case>> {
+    let mut story = Story::begin(api, name, standin, clone_url).await?;
     let mut cases = vec![story.a_push_goes_live().await?];
     cases.push(story.the_same_push_again().await?);
     cases.push(story.another_branch().await?);

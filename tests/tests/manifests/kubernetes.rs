@@ -23,7 +23,6 @@ fn schema_of(object: &Value) -> Option<(&'static str, String)> {
         version => {
             let (group, version) = version.split_once('/').unwrap_or_default();
             let group = group.split('.').next().unwrap_or_default();
-            let group = if group == "rbac" { "rbac" } else { group };
             ("kubernetes", format!("io.k8s.api.{group}.{version}.{kind}"))
         }
     };

@@ -14,7 +14,6 @@ use e2e::{
     hook::Target,
     keys,
     repository::Repository,
-    stack::{Cluster, Stack},
 };
 use serde_json::json;
 use tokio::time::sleep;
@@ -42,15 +41,16 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// Creates the app and links it to a new repository.
+    /// Creates an app of this name and links it to a new repository; `standin` is the URL of the cluster, if it is one.
     pub(super) async fn begin(
-        stack: &Stack,
-        cluster: &Cluster,
+        api: &Api,
+        name: &str,
+        standin: Option<String>,
         clone_url: Option<&str>,
     ) -> Result<Self> {
         screen::chapter("An app, linked to a repository");
-        let api = stack.api.clone();
-        let app = api.create_app("hello").await?;
+        let api = api.clone();
+        let app = api.create_app(name).await?;
         let mut link = json!({ "provider": "github", "repo_full_name": REPO });
         if let Some(url) = clone_url {
             link["clone_url"] = url.into();
@@ -71,8 +71,6 @@ impl Story {
         let hook = hook(&std::env::current_exe()?, &path);
         let repository = Repository::create(folder.path(), &hook).await?;
         screen::note(&format!("git      {}", repository.bare().display()));
-        let standin = matches!(cluster, Cluster::Standin(_))
-            .then(|| stack.setting("CLUSTER_STANDIN_URL").to_owned());
         Ok(Self { api, app, repository, target, standin, _folder: folder })
     }
 
