@@ -1,6 +1,7 @@
-//! What people do when something was lost or went wrong: pushes taken in once more, messages that were put aside tried
-//! again, the public copy of the log published anew. It goes the intake's own way, by `inbound` and the store, so that
-//! nothing on record changes.
+//! What people do when something was lost or went wrong.
+//!
+//! Pushes are taken in once more, messages that were put aside are tried again, the public copy of the log is published
+//! anew. It goes the intake's own way, by `inbound` and the store, so that nothing on record changes.
 
 mod letters;
 mod prune;

@@ -68,6 +68,9 @@ impl Repair {
 fn still(error: LetterError) -> Error {
     match error {
         LetterError::Store(error) if !error.is_trouble_of_ours() => Error::Still(error.to_string()),
-        error => Error::Letter(error),
+        error @ (LetterError::Store(_)
+        | LetterError::Unknown(_)
+        | LetterError::TakenIn(_)
+        | LetterError::Unmigrated) => Error::Letter(error),
     }
 }

@@ -1,5 +1,6 @@
-//! `deployer-svc republish`: brings the stream DEPLOYS back to what the log says, after it was lost or emptied. What it
-//! has is left alone; what is missing is published in the order of the commits, under the ids it had.
+//! `deployer-svc republish`: brings the stream DEPLOYS back to what the log says, after it was lost or emptied.
+//!
+//! What it has is left alone; what is missing is published in the order of the commits, under the ids it had.
 
 use std::{
     collections::HashSet,
