@@ -19,8 +19,8 @@ use uuid::Uuid;
 use crate::aftermath::PATIENCE;
 
 const APPS: usize = 4;
-/// Between the pushes of an app.
-const PACE: Duration = Duration::from_millis(400);
+/// Between the pushes of an app: longer than a deploy takes, or each would be superseded by the next.
+const PACE: Duration = Duration::from_millis(1500);
 const REDELIVERY: Duration = Duration::from_millis(100);
 /// Deploys that have to end on each mixture of versions before the next replica is exchanged.
 const ROUND: i64 = 2;
