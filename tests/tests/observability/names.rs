@@ -50,3 +50,21 @@ fn unmet(selector: &Selector, series: &[Series]) -> Vec<String> {
     }
     unmet
 }
+
+#[test]
+fn what_nobody_measures_is_complained_of() {
+    let scrape = Scrape::read("a{x=\"1\"} 1\nb 2\n".to_owned());
+    let query = |expression: &str| Query {
+        at: "here".to_owned(),
+        expression: expression.to_owned(),
+        labels: BTreeSet::from(["job".to_owned(), "y".to_owned()]),
+    };
+    let complaints = complaints(&query("a{x=~\"1|2\"} + c + sum by (z) (b)"), &[&scrape, &scrape]);
+    let expected = [
+        "here: a has no x=\"2\"",
+        "here: there is no c",
+        "here: nothing in it has a label z",
+        "here: nothing in it has a label y",
+    ];
+    assert_eq!(complaints, expected);
+}

@@ -1,4 +1,4 @@
-//! Which metrics and labels an expression names. promtool has said that it is PromQL, so this reads tokens and no grammar:
+//! Which metrics and labels an expression names. promtool has said that it is valid, so this reads tokens and no grammar:
 //! a name is a metric unless a parenthesis or a grouping follows it, and the names in a grouping are labels.
 
 use std::collections::BTreeSet;

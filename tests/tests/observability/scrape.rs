@@ -30,7 +30,8 @@ impl Scrape {
         Self::read(answer.text().await.unwrap())
     }
 
-    fn read(text: String) -> Self {
+    /// Reads an answer.
+    pub(super) fn read(text: String) -> Self {
         let (mut series, mut help) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::new());
         for line in text.lines() {
             if let Some(line) = line.strip_prefix("# HELP ") {

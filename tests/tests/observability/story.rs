@@ -53,13 +53,13 @@ const COUNTED_BY_DEPLOYER: [&str; 18] = [
     r#"paas_deployer_deploy_seconds_count{outcome="live"}"#,
     r#"paas_deployer_stage_seconds_count{stage="building"}"#,
     r#"paas_deployer_stage_seconds_count{stage="rolling_back"}"#,
-    r#"paas_deployer_push_to_live_seconds_count"#,
-    r#"paas_deployer_push_to_record_seconds_count"#,
+    "paas_deployer_push_to_live_seconds_count",
+    "paas_deployer_push_to_record_seconds_count",
     r#"paas_deployer_put_backs_total{outcome="complete"}"#,
-    r#"paas_deployer_lease_takeovers_total"#,
+    "paas_deployer_lease_takeovers_total",
     r#"paas_deployer_steps_total{step="roll_out",outcome="moved"}"#,
     r#"paas_deployer_cluster_calls_total{call="start_build",outcome="ok"}"#,
-    r#"paas_deployer_relay_published_total"#,
+    "paas_deployer_relay_published_total",
 ];
 const COUNTED_WHILE_THE_CLUSTER_IS_AWAY: [&str; 1] =
     [r#"paas_deployer_cluster_calls_total{outcome="transient"}"#];
