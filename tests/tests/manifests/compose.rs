@@ -89,10 +89,10 @@ fn what_a_service_waits_for_can_come_true() {
                 .unwrap_or_else(|| panic!("{name} waits for {other}"));
             match at(condition, "/condition") {
                 "service_healthy" => {
-                    assert!(other.pointer("/healthcheck/test").is_some(), "{name}")
+                    assert!(other.pointer("/healthcheck/test").is_some(), "{name}");
                 }
                 "service_completed_successfully" => {
-                    assert_eq!(other["restart"], "on-failure", "{name}")
+                    assert_eq!(other["restart"], "on-failure", "{name}");
                 }
                 other => panic!("{name}: {other}"),
             }

@@ -46,7 +46,9 @@ pub(super) fn render(folder: &str) -> Vec<Value> {
             .filter(|object| object.pointer("/spec/replicas").is_some())
             .collect();
         assert!(!named.is_empty(), "{}: nothing is named as in {replicas}", folder.display());
-        named.iter_mut().for_each(|object| object["spec"]["replicas"] = replicas["count"].clone());
+        for object in &mut named {
+            object["spec"]["replicas"] = replicas["count"].clone();
+        }
     }
     for image in list(&kustomization, "/images") {
         rename(image, &mut objects);
@@ -88,7 +90,9 @@ fn apply(folder: &Path, patch: &Value, objects: &mut [Value]) {
     } else {
         let operations: Vec<Value> = serde_saphyr::from_str(at(patch, "/patch")).unwrap();
         for object in objects.iter_mut().filter(|object| is_target(object, &patch["target"])) {
-            operations.iter().for_each(|operation| change(object, operation));
+            for operation in &operations {
+                change(object, operation);
+            }
             touched += 1;
         }
     }
@@ -124,7 +128,7 @@ fn change(object: &mut Value, operation: &Value) {
     match at(operation, "/op") {
         "replace" => {
             *object.pointer_mut(path).unwrap_or_else(|| panic!("{path}")) =
-                operation["value"].clone()
+                operation["value"].clone();
         }
         "remove" => {
             let (parent, name) = path.rsplit_once('/').unwrap();
