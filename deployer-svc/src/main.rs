@@ -27,7 +27,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(config) => {
             let listener = listen(config.grpc_address).await?;
-            deployer_svc::serve(*config, listener, asked_to_stop()?).await?;
+            Box::pin(deployer_svc::serve(*config, listener, asked_to_stop()?)).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate(config) => {
