@@ -1,5 +1,6 @@
-//! An OpenTelemetry collector for tests: takes what the services send by OTLP, over gRPC and over HTTP on one port, and
-//! keeps it in a form that a test can ask. Or one that takes connections and never says a word.
+//! An OpenTelemetry collector for tests: takes OTLP over gRPC and over HTTP on one port, and keeps it for questions.
+//!
+//! Or one that takes connections and never says a word.
 
 mod records;
 
@@ -140,7 +141,7 @@ impl TraceService for Kept {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         self.all().spans(request.into_inner());
-        Ok(Response::new(Default::default()))
+        Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
@@ -151,7 +152,7 @@ impl MetricsService for Kept {
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
         self.all().metrics(request.into_inner());
-        Ok(Response::new(Default::default()))
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }
 
@@ -162,6 +163,6 @@ impl LogsService for Kept {
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
         self.all().logs(request.into_inner());
-        Ok(Response::new(Default::default()))
+        Ok(Response::new(ExportLogsServiceResponse::default()))
     }
 }

@@ -239,9 +239,9 @@ async fn a_deployer_answers_machines_over_http_and_keeps_grpc_guarded() {
     for line in [
         r#"paas_deployer_deploys_total{outcome="live",stage="none"} 1"#,
         r#"paas_deployer_intake_messages_total{outcome="recorded",stream="pushes"} 1"#,
-        r#"paas_deployer_push_to_live_seconds_count 1"#,
+        "paas_deployer_push_to_live_seconds_count 1",
         r#"paas_deployer_cluster_calls_total{call="start_build",outcome="ok"} 1"#,
-        r#"paas_deployer_ready 1"#,
+        "paas_deployer_ready 1",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
