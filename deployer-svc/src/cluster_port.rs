@@ -117,7 +117,7 @@ async fn call<T>(
     let span = rpc::client_span(SERVICE_NAME, call.method());
     let answered = async {
         let answer = answer.await;
-        rpc::note(&answer);
+        rpc::note(answer.as_ref().map_or_else(Status::code, |_| Code::Ok), answer.is_err());
         Ok(answer?.into_inner())
     };
     metrics().calling(call, answered.instrument(span)).await

@@ -1,7 +1,6 @@
 //! The spans of gRPC calls, on both ends: the server's joins its caller's trace.
 
 use axum::http::Request;
-use tonic::{Code, Status};
 use tracing::{Span, field, info_span};
 
 /// The span of a call that this process makes.
@@ -42,12 +41,11 @@ pub(crate) fn server_span(request: &Request<()>) -> Span {
     span
 }
 
-/// Notes on the current span how its call ended.
-pub(crate) fn note<T>(answer: &Result<T, Status>) {
+/// Notes on the current span how its call ended; `status` is its code as gRPC names it.
+pub(crate) fn note(status: impl std::fmt::Debug, failed: bool) {
     let span = Span::current();
-    let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
-    span.record("rpc.response.status_code", field::debug(code));
-    if code != Code::Ok {
+    span.record("rpc.response.status_code", field::debug(status));
+    if failed {
         span.record("otel.status_code", "ERROR");
     }
 }

@@ -1,5 +1,5 @@
 //! The exporters of the three signals, as the standard variables say: where to, by which protocol, or not at all.
-//! Endpoints, headers, timeouts and compression are read by the exporters themselves.
+//! Endpoints, headers (`OTEL_EXPORTER_OTLP_HEADERS`), timeouts and compression are read by the exporters themselves.
 
 mod watched;
 
@@ -36,7 +36,7 @@ impl Signal {
             .or_else(|| variable(&format!("OTEL_EXPORTER_OTLP_{what}")))
     }
 
-    /// Whether it is sent at all.
+    /// Whether it is sent at all: `OTEL_TRACES_EXPORTER=none`, and so on for each signal, switches it off.
     fn endpoint(self) -> Option<String> {
         let disabled =
             variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));

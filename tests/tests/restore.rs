@@ -128,6 +128,6 @@ async fn lost_streams_are_made_anew_and_what_was_in_them_alone_can_be_redelivere
     let world = platform.world(vec![waiting, last]).await.unwrap();
     assert_eq!(world.not_converged(), Vec::<String>::new());
     // Of the first push only the record is left.
-    let lost = format!("I9: {first} comes from no stored push");
-    assert_eq!(world.violations(), [lost]);
+    let only_on_record = format!("I9: {first} comes from no stored push");
+    assert_eq!(world.violations(), [only_on_record]);
 }

@@ -39,7 +39,7 @@ async fn of_callback_url(args: &Args) -> Finding {
     }
 }
 
-/// The stand-in's cluster, or one on the same machine, is reached by loopback too.
+/// A cluster on the same machine is reached by loopback too.
 async fn cluster_is_local() -> bool {
     cluster_agent::api_server().await.is_some_and(|url| host(&url).is_some_and(is_local))
 }

@@ -1,3 +1,5 @@
+//! What a drift is, and what is none.
+
 use async_nats::jetstream::stream::{DiscardPolicy, RetentionPolicy};
 use paas_proto::streams::{Limits, Prefix, consumer_config};
 use serde_json::{Value, json};
