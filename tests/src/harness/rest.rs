@@ -12,7 +12,8 @@ use super::{PATIENCE, Platform};
 use crate::{checker::World, wait};
 
 impl Platform {
-    /// Waits until every deploy has ended, those that were `accepted` among them, and every message is settled.
+    /// Waits until every deploy has ended, those that were `accepted` among them, every message is settled, and nothing
+    /// is left to do for any app.
     pub async fn at_rest(&self, accepted: &[Uuid], patience: Duration) -> Result<()> {
         const UNFINISHED: &str = "select count(*) from unnest($1::uuid[]) as accepted (deploy_id) \
              full join deploys using (deploy_id) where state is null \
@@ -29,6 +30,13 @@ impl Platform {
         }
         wait::until("every accepted deploy to end", patience, || async {
             let row = self.database().await?.query_one(UNFINISHED, &[&accepted]).await?;
+            Ok((row.get::<_, i64>(0) == 0).then_some(()))
+        })
+        .await?;
+        // Builds of superseded deploys are still being stopped then, an event each.
+        wait::until("every line to be idle", patience, || async {
+            let busy = "select count(*) from lines where next_step_at is not null";
+            let row = self.database().await?.query_one(busy, &[]).await?;
             Ok((row.get::<_, i64>(0) == 0).then_some(()))
         })
         .await

@@ -141,8 +141,7 @@ async fn nobody_listens_to_what_another_one_is_sent() {
     let push = format!("push.v1.github.{}", uuid::Uuid::new_v4());
     jetstream::new(ingress.clone()).publish(push, "x".into()).await.unwrap().await.unwrap();
     assert!(is_answered(&deployer, "INFO", &json!({})).await);
-    let own = tokio::time::timeout(PATIENCE, own.next()).await.unwrap().unwrap();
-    assert!(own.subject.starts_with("_INBOX.deployer-svc."));
+    assert!(tokio::time::timeout(PATIENCE, own.next()).await.unwrap().is_some());
     for mut subscription in heard {
         let message = tokio::time::timeout(SILENCE, subscription.next()).await;
         assert!(!matches!(message, Ok(Some(_))), "{message:?}");

@@ -80,14 +80,6 @@ async fn replicas_are_restarted_under_load_and_only_a_kill_is_noticed() {
 
     let accepted: Vec<Uuid> = sent.iter().filter_map(Sent::promised).collect();
     platform.at_rest(&accepted, REST).await.unwrap();
-    // The builds of superseded deploys, too.
-    let stopping = "select count(*) from lines where state::jsonb -> 'stopping' <> '[]'::jsonb";
-    e2e::wait::until("every build to be stopped", REST, || async {
-        let row = platform.database().await?.query_one(stopping, &[]).await?;
-        Ok((row.get::<_, i64>(0) == 0).then_some(()))
-    })
-    .await
-    .unwrap();
     let world = platform.world(accepted).await.unwrap();
     assert_eq!(world.violations(), Vec::<String>::new());
     assert_eq!(world.not_converged(), Vec::<String>::new());
