@@ -1,9 +1,10 @@
 //! The streams of JetStream and the deployer's consumers on them, as `paas_proto::streams` describes them.
 //!
-//! `drift` says in what they differ, this file sets them up, `command` is `deployer-svc streams`.
+//! `drift` says in what they differ, this file sets them up, `renew` makes them anew, `command` is `deployer-svc streams`.
 
 pub mod command;
 mod drift;
+mod renew;
 
 use async_nats::jetstream::{
     Context, ErrorCode,
@@ -14,6 +15,7 @@ use async_nats::jetstream::{
 use paas_proto::streams::{DEPLOYER, Limits, Prefix, consumer_config};
 
 pub use drift::{Drift, Mend};
+pub use renew::{Renewable, renew};
 
 /// Why a stream or a consumer is not as it must be.
 #[derive(Debug, thiserror::Error)]

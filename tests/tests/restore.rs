@@ -8,7 +8,7 @@ use e2e::{
     process::Spec,
     servers::{Durability, TestServers},
 };
-use paas_proto::streams::{DEPLOYER, Prefix};
+use paas_proto::streams::Prefix;
 use uuid::Uuid;
 
 use crate::aftermath::PATIENCE;
@@ -59,13 +59,11 @@ async fn a_database_restored_from_a_dump_takes_in_again_what_came_after_it() {
 
     servers.lose_database().await.unwrap();
     restore(&platform, &url, dump).await;
-    let (jetstream, prefix) = streams(&platform).await;
-    jetstream.delete_stream(prefix.deploys()).await.unwrap();
+    renew(&platform, "deploys").await;
     platform.wiring().migrate().unwrap().run(PATIENCE).await.unwrap();
     platform.wiring().rebuild().unwrap().run(PATIENCE).await.unwrap();
     publish_again(&platform).await;
-    let pushes = jetstream.get_stream(prefix.pushes()).await.unwrap();
-    pushes.delete_consumer(DEPLOYER).await.unwrap();
+    renew(&platform, "intake").await;
     platform.start_deployers().await.unwrap();
 
     for id in &accepted {
@@ -90,6 +88,12 @@ async fn restore(platform: &Platform, url: &str, dump: &str) {
     e2e::stack::create_database(&format!("{server}/postgres"), name).await.unwrap();
     assert!(Path::new(dump).is_file());
     postgres(platform, "pg_restore", &["--exit-on-error", "--dbname", url, dump]).await;
+}
+
+/// `deployer-svc streams renew`.
+async fn renew(platform: &Platform, what: &str) {
+    let spec = Spec { args: Vec::new(), ..platform.wiring().rebuild().unwrap() };
+    spec.args(["streams", "renew", what]).run(PATIENCE).await.unwrap();
 }
 
 /// Everything on record goes to DEPLOYS once more.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Drift, Error, Shrink, apply, drifts};
+use super::{Drift, Error, Renewable, Shrink, apply, drifts, renew};
 use crate::broker;
 
 /// When the broker cannot be asked.
@@ -31,6 +31,15 @@ pub enum Command {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Make anew what is not the only record of anything
+    Renew {
+        /// Which of it
+        #[arg(value_enum)]
+        what: Renewable,
+        /// Where and what.
+        #[command(flatten)]
+        settings: Settings,
+    },
 }
 
 /// Where the streams are, and what they must be.
@@ -47,15 +56,16 @@ pub struct Settings {
     pub json: bool,
 }
 
-/// Does it and prints what differs (of `apply`: what still does).
+/// Does it and prints what differs (of `apply` and `renew`: what still does).
 pub async fn run(command: &Command) -> ExitCode {
-    let (settings, shrink) = match command {
+    let (settings, task) = match command {
         Command::Apply { settings, shrink } => {
-            (settings, Some(if *shrink { Shrink::Allow } else { Shrink::Refuse }))
+            (settings, Task::Apply(if *shrink { Shrink::Allow } else { Shrink::Refuse }))
         }
-        Command::Check { settings } => (settings, None),
+        Command::Check { settings } => (settings, Task::Look),
+        Command::Renew { what, settings } => (settings, Task::Renew(*what)),
     };
-    match differing(settings, shrink).await {
+    match differing(settings, task).await {
         Ok(drifts) => {
             print(&drifts, settings.json);
             if drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -67,17 +77,27 @@ pub async fn run(command: &Command) -> ExitCode {
     }
 }
 
-async fn differing(settings: &Settings, shrink: Option<Shrink>) -> anyhow::Result<Vec<Drift>> {
+/// What comes before the look.
+enum Task {
+    Look,
+    Apply(Shrink),
+    Renew(Renewable),
+}
+
+async fn differing(settings: &Settings, task: Task) -> anyhow::Result<Vec<Drift>> {
     let client = broker::connect(&settings.broker, "deployer-svc streams").await?;
     broker::ping(&client).await?;
     let jetstream = broker::jetstream(&client);
     let (prefix, limits) = (&settings.broker.stream_prefix, settings.streams.limits());
-    if let Some(shrink) = shrink {
-        match apply(&jetstream, prefix, limits, shrink).await {
-            // They differ still, which is told below.
-            Ok(()) | Err(Error::Refused(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
+    let done = match task {
+        Task::Look => Ok(()),
+        Task::Apply(shrink) => apply(&jetstream, prefix, limits, shrink).await,
+        Task::Renew(what) => renew(&jetstream, prefix, what, limits).await,
+    };
+    match done {
+        // They differ still, which is told below.
+        Ok(()) | Err(Error::Refused(_)) => {}
+        Err(error) => return Err(error.into()),
     }
     Ok(drifts(&jetstream, prefix, limits).await?)
 }
