@@ -23,6 +23,7 @@ use paas_proto::{
     ids::deploy_event_message_id,
     streams::{Limits, Prefix},
 };
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
@@ -35,6 +36,8 @@ use crate::{
 const PAGE: i64 = 256;
 /// After which the broker forgets a reader that has gone.
 const ABANDONED: Duration = Duration::from_mins(1);
+/// For the next message that the broker says it has; one that is discarded meanwhile never comes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which events.
 #[derive(Debug, clap::Args)]
@@ -59,6 +62,9 @@ pub enum Error {
     /// The broker did not tell what it has.
     #[error("JetStream: {0}")]
     Broker(#[from] async_nats::Error),
+    /// The broker stopped telling.
+    #[error("the broker did not tell within {} s what DEPLOYS has: run it again", PATIENCE.as_secs())]
+    Silent,
     /// Nobody reads the answer any more.
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
@@ -157,7 +163,8 @@ async fn ids(stream: &Stream, subject: Option<String>) -> Result<HashSet<String>
     let mut ids = HashSet::new();
     let mut messages = consumer.messages().await.map_err(async_nats::Error::from)?;
     while left > 0 {
-        let Some(message) = messages.next().await else { break };
+        let next = timeout(PATIENCE, messages.next()).await.map_err(|_| Error::Silent)?;
+        let Some(message) = next else { break };
         let message = message.map_err(async_nats::Error::from)?;
         left = message.info()?.pending;
         let id = message.headers.as_ref().and_then(|headers| headers.get(NATS_MESSAGE_ID));
