@@ -5,10 +5,12 @@
 //! - Metrics: `src/metrics.rs` of a service declares every instrument through one [`Meter`], and the values of every
 //!   label as an enum through [`labels!`]; [`metrics_text`] is the answer to `GET /metrics`. [`pool::Pool`] measures a
 //!   pool of database connections.
+//! - [`health::ask`] is the probe of an image: the program asks the service beside it.
 //! - What leaves by OTLP follows the standard `OTEL_…` variables and is off without an endpoint; `/metrics` is always
 //!   there.
 
 mod context;
+pub mod health;
 mod instruments;
 mod logs;
 mod metrics;
