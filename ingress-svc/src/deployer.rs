@@ -110,7 +110,7 @@ impl Deployer {
         request_id: String,
     ) -> Result<String, Status> {
         let requested_by = REQUESTED_BY.to_owned();
-        let request = RollBackRequest { app_id, deploy_id, requested_by, request_id };
+        let request = RollBackRequest { app_id, deploy_id, requested_by, request_id, release: 0 };
         Ok(self.client.clone().roll_back(request).await?.into_inner().deploy_id)
     }
 

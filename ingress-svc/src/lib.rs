@@ -6,9 +6,11 @@
 //! (what it says) → `verdict` (what becomes of it) → `publish`. `callbacks` takes word of builds, `manage` is the
 //! management API, `health` the probes. `error` alone knows status codes, `store` alone SQL. Everything is wired here.
 
+mod access;
 mod callbacks;
 mod client;
 mod config;
+mod connections;
 mod delivery;
 mod deployer;
 mod error;

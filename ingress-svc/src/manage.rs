@@ -10,7 +10,7 @@ pub(crate) mod sources;
 pub(crate) mod watch;
 
 use actix_web::{
-    Error as ActixError, HttpRequest, ResponseError as _,
+    Error as ActixError, HttpMessage as _, HttpRequest, ResponseError as _,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::header::AUTHORIZATION,
@@ -22,7 +22,7 @@ use serde_json::Value;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{Ingress, error::Error, exchange::Exchange, receive, verify::Header};
+use crate::{Ingress, access::Caller, error::Error, exchange::Exchange, receive, verify::Header};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
@@ -37,6 +37,7 @@ pub(crate) async fn require_token(
         let is_right = ingress.keys.api_token.matches(token.as_bytes());
         is_right.then(|| Exchange::of(request.request(), ingress).admit())
     });
+    request.extensions_mut().insert(Caller::operator());
     if let Some(span) = admitted {
         Ok(next.call(request).instrument(span).await?.map_into_left_body())
     } else {

@@ -55,6 +55,8 @@ telemetry::labels! {
         Github = "github",
         /// GitLab.
         Gitlab = "gitlab",
+        /// Forgejo or Gitea.
+        Forgejo = "forgejo",
     }
 }
 
@@ -166,6 +168,7 @@ impl From<paas_proto::events::Provider> for Provider {
         match provider {
             Provider::Github => Self::Github,
             Provider::Gitlab | Provider::Unspecified => Self::Gitlab,
+            Provider::Forgejo => Self::Forgejo,
         }
     }
 }

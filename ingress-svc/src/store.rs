@@ -5,6 +5,7 @@ mod apps;
 mod connect;
 mod lookup;
 mod sources;
+mod tenancy;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use uuid::Uuid;
 pub(crate) use apps::App;
 pub(crate) use lookup::{Credentials, Earlier, Source};
 pub(crate) use sources::{GitSource, NewSource};
+pub(crate) use tenancy::Tenancy;
 
 const DEADLINE: Duration = Duration::from_secs(2);
 

@@ -34,13 +34,16 @@ pub mod events {
                 Self::Unspecified => "unspecified",
                 Self::Github => "github",
                 Self::Gitlab => "gitlab",
+                Self::Forgejo => "forgejo",
             }
         }
 
         /// The inverse of [`Provider::name`].
         #[must_use]
         pub fn from_name(name: &str) -> Option<Self> {
-            [Self::Github, Self::Gitlab].into_iter().find(|provider| provider.name() == name)
+            [Self::Github, Self::Gitlab, Self::Forgejo]
+                .into_iter()
+                .find(|provider| provider.name() == name)
         }
     }
 }
@@ -91,6 +94,25 @@ pub mod deploys {
                 self,
                 Self::Live | Self::Failed | Self::Superseded | Self::Cancelled | Self::Duplicate
             )
+        }
+    }
+
+    impl LogSource {
+        /// The source's name in the REST API.
+        #[must_use]
+        pub fn name(self) -> &'static str {
+            match self {
+                Self::Unspecified => "unspecified",
+                Self::Deploy => "deploy",
+                Self::Build => "build",
+                Self::App => "app",
+            }
+        }
+
+        /// The inverse of [`LogSource::name`].
+        #[must_use]
+        pub fn from_name(name: &str) -> Option<Self> {
+            [Self::Deploy, Self::Build, Self::App].into_iter().find(|source| source.name() == name)
         }
     }
 

@@ -207,6 +207,7 @@ async fn a_repeated_request_means_the_same_deploy() {
         deploy_id: deploys[0].to_string(),
         requested_by: "Ada".to_owned(),
         request_id: "one".to_owned(),
+        release: 0,
     };
     let rollback = client.roll_back(same()).await.unwrap().into_inner().deploy_id;
     assert_ne!(rollback, first, "another kind of request with the same id is another one");

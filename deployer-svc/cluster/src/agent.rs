@@ -139,6 +139,22 @@ impl Cluster for Agent {
         Ok(Response::new(PutBackResponse { rollout: Some(rollout) }))
     }
 
+    type LogsStream = BoxStream<'static, Result<paas_proto::cluster::LogsResponse, Status>>;
+
+    async fn logs(
+        &self,
+        _request: Request<paas_proto::cluster::LogsRequest>,
+    ) -> Result<Response<Self::LogsStream>, Status> {
+        Err(Status::unimplemented("to come"))
+    }
+
+    async fn remove(
+        &self,
+        _request: Request<paas_proto::cluster::RemoveRequest>,
+    ) -> Result<Response<paas_proto::cluster::RemoveResponse>, Status> {
+        Err(Status::unimplemented("to come"))
+    }
+
     type WatchStream = BoxStream<'static, Result<WatchResponse, Status>>;
 
     async fn watch(

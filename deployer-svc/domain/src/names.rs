@@ -119,6 +119,8 @@ pub enum Source {
     GithubWebhook,
     /// A push to GitLab.
     GitlabWebhook,
+    /// A push to Forgejo or Gitea.
+    ForgejoWebhook,
     /// A person: build and deploy the newest push's commit once more.
     Manual,
     /// A person: put this release's image live again.
@@ -126,12 +128,13 @@ pub enum Source {
 }
 
 impl Source {
-    /// The tag that people see: `github_webhook:<sha>`, `gitlab_webhook:<sha>`, `manual:<sha>` or `rollback:<release>`.
+    /// The tag that people see: `github_webhook:<sha>`, `gitlab_webhook:<sha>`, `forgejo_webhook:<sha>`, `manual:<sha>` or `rollback:<release>`.
     #[must_use]
     pub fn tag(self, sha: &Sha) -> String {
         match self {
             Self::GithubWebhook => format!("github_webhook:{sha}"),
             Self::GitlabWebhook => format!("gitlab_webhook:{sha}"),
+            Self::ForgejoWebhook => format!("forgejo_webhook:{sha}"),
             Self::Manual => format!("manual:{sha}"),
             Self::Rollback(release) => format!("rollback:{release}"),
         }

@@ -105,6 +105,22 @@ impl cluster_server::Cluster for Fake {
         Ok(Response::new(PutBackResponse { rollout }))
     }
 
+    type LogsStream = BoxStream<'static, Result<paas_proto::cluster::LogsResponse, Status>>;
+
+    async fn logs(
+        &self,
+        _: Request<paas_proto::cluster::LogsRequest>,
+    ) -> Result<Response<Self::LogsStream>, Status> {
+        Ok(Response::new(Box::pin(stream::empty())))
+    }
+
+    async fn remove(
+        &self,
+        _: Request<paas_proto::cluster::RemoveRequest>,
+    ) -> Result<Response<paas_proto::cluster::RemoveResponse>, Status> {
+        Err(Status::unimplemented("the runner does not use it"))
+    }
+
     type WatchStream = BoxStream<'static, Result<WatchResponse, Status>>;
 
     async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

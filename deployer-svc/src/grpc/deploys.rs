@@ -137,6 +137,30 @@ impl Service for Deploys {
         Ok(Response::new(ResumeAutoDeployResponse {}))
     }
 
+    async fn list_releases(
+        &self,
+        _request: Request<paas_proto::deploys::ListReleasesRequest>,
+    ) -> Result<Response<paas_proto::deploys::ListReleasesResponse>, Status> {
+        Err(Status::unimplemented("to come"))
+    }
+
+    type LogsStream =
+        Pin<Box<dyn Stream<Item = Result<paas_proto::deploys::LogsResponse, Status>> + Send>>;
+
+    async fn logs(
+        &self,
+        _request: Request<paas_proto::deploys::LogsRequest>,
+    ) -> Result<Response<Self::LogsStream>, Status> {
+        Err(Status::unimplemented("to come"))
+    }
+
+    async fn remove_app(
+        &self,
+        _request: Request<paas_proto::deploys::RemoveAppRequest>,
+    ) -> Result<Response<paas_proto::deploys::RemoveAppResponse>, Status> {
+        Err(Status::unimplemented("to come"))
+    }
+
     type ReplayStream = Replayed;
 
     async fn replay(

@@ -78,6 +78,7 @@ fn push(event: PushEvent, provider: Provider, place: Place) -> Result<Push, Inva
     let source = match provider {
         Provider::Github => Source::GithubWebhook,
         Provider::Gitlab => Source::GitlabWebhook,
+        Provider::Forgejo => Source::ForgejoWebhook,
         Provider::Unspecified => return Err(Invalid::Field("provider")),
     };
     let after = sha("after", event.after)?;

@@ -100,6 +100,7 @@ impl Hands {
             clone_url: inputs.clone_url.clone(),
             sha: sha.to_string(),
             traceparent: inputs.traceparent.clone().unwrap_or_default(),
+            clone_credential: None,
         };
         let outcome = match self.cluster.start_build(request).await {
             Ok(build) => outcome::of_build(&build)?,

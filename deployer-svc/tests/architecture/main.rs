@@ -27,6 +27,7 @@ const PARTS: [&str; 8] = [
     "deployer-svc/cluster",
     "tests",
     "tests/standin",
+    "tests/forge",
 ];
 
 #[test]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{app_id, input::AppName};
 use crate::{
     Ingress,
+    access::Caller,
     error::{self, Error},
     openapi::Problem,
     store,
@@ -52,9 +53,10 @@ pub(crate) async fn create(
     request: HttpRequest,
     payload: web::Payload,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let new: NewApp = super::read(&request, payload, &ingress).await?;
-    let made = ingress.store.create_app(Uuid::now_v7(), new.name.as_str()).await;
+    let made = ingress.store.of(caller.tenant).create_app(Uuid::now_v7(), new.name.as_str()).await;
     let Some(app) = made.map_err(Error::cannot_answer)? else {
         return Err(Error::Conflict("an app of this name exists".to_owned()));
     };
@@ -65,8 +67,11 @@ pub(crate) async fn create(
 /// Lists the apps by name.
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", security(("token" = [])),
     responses((status = 200, body = AppList), (status = 401, body = Problem)))]
-pub(crate) async fn list(ingress: web::Data<Ingress>) -> Result<HttpResponse, Error> {
-    let apps = ingress.store.apps().await.map_err(Error::cannot_answer)?;
+pub(crate) async fn list(
+    ingress: web::Data<Ingress>,
+    caller: Caller,
+) -> Result<HttpResponse, Error> {
+    let apps = ingress.store.of(caller.tenant).apps().await.map_err(Error::cannot_answer)?;
     Ok(error::ok(AppList { apps: apps.into_iter().map(|app| view(&ingress, app)).collect() }))
 }
 
@@ -77,12 +82,17 @@ pub(crate) async fn list(ingress: web::Data<Ingress>) -> Result<HttpResponse, Er
 pub(crate) async fn get(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    Ok(error::ok(view(&ingress, existing(&ingress, app_id(&request)?).await?)))
+    Ok(error::ok(view(&ingress, existing(&ingress, &caller, app_id(&request)?).await?)))
 }
 
 /// The app, or that there is none.
-pub(super) async fn existing(ingress: &Ingress, id: Uuid) -> Result<store::App, Error> {
-    let app = ingress.store.app(id).await.map_err(Error::cannot_answer)?;
+pub(super) async fn existing(
+    ingress: &Ingress,
+    caller: &Caller,
+    id: Uuid,
+) -> Result<store::App, Error> {
+    let app = ingress.store.of(caller.tenant).app(id).await.map_err(Error::cannot_answer)?;
     app.ok_or(Error::NotFound("no such app"))
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{app_id, apps::existing, deploy_id};
 use crate::{
     Ingress,
+    access::Caller,
     error::{self, Error},
     openapi::Problem,
     verify::Header,
@@ -136,8 +137,9 @@ impl From<Deploy> for DeployView {
 pub(crate) async fn list(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let app = existing(&ingress, app_id(&request)?).await?;
+    let app = existing(&ingress, &caller, app_id(&request)?).await?;
     let page = web::Query::<Page>::from_query(request.query_string())
         .map_err(|error| Error::Invalid(error.to_string()))?
         .into_inner();
@@ -161,6 +163,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let deploy = ingress.deployer.deploy(deploy_id(&request)?.to_string()).await?;
     let deploy = deploy.ok_or(Error::NotFound("no such deploy"))?;
@@ -175,6 +178,7 @@ pub(crate) async fn get(
 pub(crate) async fn cancel(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let deploy_id = deploy_id(&request)?.to_string();
     ingress.deployer.cancel(deploy_id.clone()).await?;
@@ -193,10 +197,11 @@ pub(crate) async fn roll_back(
     request: HttpRequest,
     payload: web::Payload,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let app = app_id(&request)?;
     let wanted: RollBack = super::read(&request, payload, &ingress).await?;
-    let app = existing(&ingress, app).await?;
+    let app = existing(&ingress, &caller, app).await?;
     let to = wanted.deploy_id.map(|deploy| deploy.to_string()).unwrap_or_default();
     let request_id = request_id(&request)?;
     let deploy_id = ingress.deployer.roll_back(app.id.to_string(), to, request_id).await?;
@@ -212,8 +217,9 @@ pub(crate) async fn roll_back(
 pub(crate) async fn redeploy(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let app = existing(&ingress, app_id(&request)?).await?;
+    let app = existing(&ingress, &caller, app_id(&request)?).await?;
     let request_id = request_id(&request)?;
     let deploy_id = ingress.deployer.redeploy(app.id.to_string(), request_id).await?;
     Ok(error::accepted(Commanded { deploy_id }))
@@ -227,8 +233,9 @@ pub(crate) async fn redeploy(
 pub(crate) async fn resume(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let app = existing(&ingress, app_id(&request)?).await?;
+    let app = existing(&ingress, &caller, app_id(&request)?).await?;
     ingress.deployer.resume(app.id.to_string()).await?;
     Ok(error::ok(Resumed { status: "auto_deploy resumed" }))
 }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::apps::existing;
 use crate::{
     Ingress,
+    access::Caller,
     error::{self, Error},
     openapi::Problem,
     time::{from_proto, to_proto},
@@ -168,10 +169,11 @@ pub(crate) async fn replay(
     request: HttpRequest,
     payload: web::Payload,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let order: ReplayOrder = super::read(&request, payload, &ingress).await?;
     if let Some(app) = order.app_id {
-        existing(&ingress, app).await?;
+        existing(&ingress, &caller, app).await?;
     }
     tracing::info!(dry_run = order.dry_run, app.id = ?order.app_id, "replay asked for");
     let answers = ingress.deployer.replay(order.into()).await?;

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Ingress,
+    access::Caller,
     error::{self, Error},
     openapi::Problem,
     secrets::{self, Purpose},
@@ -158,6 +159,7 @@ pub(crate) async fn put(
     request: HttpRequest,
     payload: web::Payload,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let app = app_id(&request)?;
     let wanted: PutSource = super::read(&request, payload, &ingress).await?;
@@ -176,7 +178,12 @@ pub(crate) async fn put(
         signing_token: token.as_deref(),
         signing_required: wanted.signing_required,
     };
-    let put = ingress.store.put_source(app, &new).await.map_err(Error::cannot_answer)?;
+    let put = ingress
+        .store
+        .of(caller.tenant)
+        .put_source(app, &new)
+        .await
+        .map_err(Error::cannot_answer)?;
     let (source, is_new) = put.ok_or(Error::NotFound("no such app"))?;
     tracing::info!(app.id = %app, repo = source.repo_full_name, "source set");
     Ok(error::ok(view(&ingress, app, source, is_new.then_some(secret))))
@@ -189,9 +196,10 @@ pub(crate) async fn put(
 pub(crate) async fn get(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let app = app_id(&request)?;
-    let source = ingress.store.source(app).await.map_err(Error::cannot_answer)?;
+    let source = ingress.store.of(caller.tenant).source(app).await.map_err(Error::cannot_answer)?;
     let source = source.ok_or(Error::NotFound("no such app, or it has no source"))?;
     Ok(error::ok(view(&ingress, app, source, None)))
 }
@@ -205,13 +213,20 @@ pub(crate) async fn put_secret(
     request: HttpRequest,
     payload: web::Payload,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let app = app_id(&request)?;
     let wanted: PutSecret = super::read(&request, payload, &ingress).await?;
     let secret =
         wanted.webhook_secret.map_or_else(secrets::generate, |secret| secret.as_str().to_owned());
     let sealed = seal(&ingress, Purpose::WebhookSecret, app, &secret)?;
-    if !ingress.store.put_secret(app, &sealed).await.map_err(Error::cannot_answer)? {
+    if !ingress
+        .store
+        .of(caller.tenant)
+        .put_secret(app, &sealed)
+        .await
+        .map_err(Error::cannot_answer)?
+    {
         return Err(Error::NotFound("no such app, or it has no source"));
     }
     tracing::info!(app.id = %app, "webhook secret replaced");

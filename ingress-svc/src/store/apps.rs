@@ -1,13 +1,10 @@
-//! Apps of the one tenant there is so far.
+//! Apps of a tenant.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Error, Store};
-
-/// The tenant that the first migration makes.
-const DEFAULT_TENANT: Uuid = Uuid::from_u128(1);
+use super::{Error, Tenancy};
 
 /// An app.
 #[derive(Debug, Clone)]
@@ -17,17 +14,17 @@ pub(crate) struct App {
     pub(crate) created_at: Timestamp,
 }
 
-impl Store {
+impl Tenancy<'_> {
     /// Makes an app; `None` when the name is taken.
     pub(crate) async fn create_app(&self, id: Uuid, name: &str) -> Result<Option<App>, Error> {
-        self.with_client(async |client| {
+        self.transaction(async |client| {
             let statement = client
                 .prepare_cached(
                     "insert into apps (app_id, tenant_id, name) values ($1, $2, $3)
                      on conflict (name) do nothing returning app_id, name, created_at",
                 )
                 .await?;
-            let row = client.query_opt(&statement, &[&id, &DEFAULT_TENANT, &name]).await?;
+            let row = client.query_opt(&statement, &[&id, &self.tenant, &name]).await?;
             row.as_ref().map(app).transpose()
         })
         .await
@@ -35,11 +32,11 @@ impl Store {
 
     /// One app.
     pub(crate) async fn app(&self, id: Uuid) -> Result<Option<App>, Error> {
-        self.with_client(async |client| {
-            let statement = client
-                .prepare_cached("select app_id, name, created_at from apps where app_id = $1")
-                .await?;
-            let row = client.query_opt(&statement, &[&id]).await?;
+        self.transaction(async |client| {
+            let one =
+                "select app_id, name, created_at from apps where tenant_id = $1 and app_id = $2";
+            let statement = client.prepare_cached(one).await?;
+            let row = client.query_opt(&statement, &[&self.tenant, &id]).await?;
             row.as_ref().map(app).transpose()
         })
         .await
@@ -47,11 +44,11 @@ impl Store {
 
     /// All apps, by name.
     pub(crate) async fn apps(&self) -> Result<Vec<App>, Error> {
-        self.with_client(async |client| {
-            let statement = client
-                .prepare_cached("select app_id, name, created_at from apps order by name")
-                .await?;
-            client.query(&statement, &[]).await?.iter().map(app).collect()
+        self.transaction(async |client| {
+            let all =
+                "select app_id, name, created_at from apps where tenant_id = $1 order by name";
+            let statement = client.prepare_cached(all).await?;
+            client.query(&statement, &[&self.tenant]).await?.iter().map(app).collect()
         })
         .await
     }

@@ -1,15 +1,15 @@
 //! Which repository an app follows, as the management API sets it. Sealed secrets go in and never come out here.
 
-use tokio_postgres::{Row, error::SqlState};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Error, Store};
+use super::{Error, Tenancy};
 
 /// Keeps the secrets that are there. What was learnt about another repository is forgotten.
 const PUT: &str = "
     insert into app_git_sources as s (app_id, provider, repo_full_name, clone_url, branch, auto_deploy_enabled,
                                       webhook_secret, signing_token, signing_required)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    select app_id, $2, $3, $4, $5, $6, $7, $8, $9 from apps where app_id = $1 and tenant_id = $10
     on conflict (app_id) do update set
         provider = excluded.provider,
         repo_full_name = excluded.repo_full_name,
@@ -27,10 +27,12 @@ const PUT: &str = "
         updated_at = now()
     returning s.*, s.webhook_secret = $7 as is_new";
 
-const GET: &str = "select s.* from app_git_sources s where s.app_id = $1";
+const GET: &str = "
+    select s.* from app_git_sources s join apps a using (app_id) where s.app_id = $1 and a.tenant_id = $2";
 
 const PUT_SECRET: &str = "
-    update app_git_sources set webhook_secret = $2, updated_at = now() where app_id = $1";
+    update app_git_sources s set webhook_secret = $2, updated_at = now()
+    from apps a where s.app_id = $1 and a.app_id = s.app_id and a.tenant_id = $3";
 
 /// A source as it is to be.
 #[derive(Debug)]
@@ -60,17 +62,17 @@ pub(crate) struct GitSource {
     pub(crate) last_deploy_sha: Option<String>,
 }
 
-impl Store {
+impl Tenancy<'_> {
     /// Sets an app's source, and says whether the given secret became its secret; `None` when there is no such app.
     pub(crate) async fn put_source(
         &self,
         app: Uuid,
         new: &NewSource<'_>,
     ) -> Result<Option<(GitSource, bool)>, Error> {
-        let put = self.with_client(async |client| {
+        self.transaction(async |client| {
             let statement = client.prepare_cached(PUT).await?;
             let row = client
-                .query_one(
+                .query_opt(
                     &statement,
                     &[
                         &app,
@@ -82,24 +84,20 @@ impl Store {
                         &new.webhook_secret,
                         &new.signing_token,
                         &new.signing_required,
+                        &self.tenant,
                     ],
                 )
                 .await?;
-            Ok((source(&row)?, row.try_get("is_new")?))
-        });
-        match put.await {
-            Err(Error::Query(error)) if error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION) => {
-                Ok(None)
-            }
-            put => put.map(Some),
-        }
+            row.map(|row| Ok((source(&row)?, row.try_get("is_new")?))).transpose()
+        })
+        .await
     }
 
     /// An app's source.
     pub(crate) async fn source(&self, app: Uuid) -> Result<Option<GitSource>, Error> {
-        self.with_client(async |client| {
+        self.transaction(async |client| {
             let statement = client.prepare_cached(GET).await?;
-            let row = client.query_opt(&statement, &[&app]).await?;
+            let row = client.query_opt(&statement, &[&app, &self.tenant]).await?;
             row.as_ref().map(source).transpose()
         })
         .await
@@ -107,9 +105,9 @@ impl Store {
 
     /// Replaces the sealed secret; false when the app has no source.
     pub(crate) async fn put_secret(&self, app: Uuid, sealed: &[u8]) -> Result<bool, Error> {
-        self.with_client(async |client| {
+        self.transaction(async |client| {
             let statement = client.prepare_cached(PUT_SECRET).await?;
-            Ok(client.execute(&statement, &[&app, &sealed]).await? == 1)
+            Ok(client.execute(&statement, &[&app, &sealed, &self.tenant]).await? == 1)
         })
         .await
     }

@@ -80,7 +80,7 @@ impl Delivery<'_> {
 
     fn kind(&self) -> Kind {
         match self.provider {
-            Provider::Github => {
+            Provider::Github | Provider::Forgejo => {
                 delivery::github::kind(Header::read(self.headers, "x-github-event").value())
             }
             Provider::Gitlab | Provider::Unspecified => {
@@ -175,7 +175,7 @@ impl Delivery<'_> {
     /// What the provider shows in its list of deliveries.
     fn delivery_id(&self) -> String {
         let names: &[&str] = match self.provider {
-            Provider::Github => &["x-github-delivery"],
+            Provider::Github | Provider::Forgejo => &["x-github-delivery"],
             Provider::Gitlab | Provider::Unspecified => {
                 &["idempotency-key", "webhook-id", "x-gitlab-event-uuid"]
             }

@@ -25,6 +25,7 @@ pub(crate) fn start() -> StartBuildRequest {
         clone_url: "https://github.com/acme/web.git".to_owned(),
         sha: SHA.to_owned(),
         traceparent: "00-0f57e147e992b304d977436289d10628-73d5909e31793992-01".to_owned(),
+        clone_credential: None,
     }
 }
 

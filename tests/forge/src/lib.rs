@@ -1,0 +1,1 @@
+//! A stand-in for the APIs of GitHub, GitLab and Forgejo.

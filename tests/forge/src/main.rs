@@ -1,0 +1,3 @@
+//! The stand-in's process.
+
+fn main() {}
