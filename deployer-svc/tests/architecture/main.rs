@@ -18,9 +18,10 @@ use rules::{DOMAIN_DEPENDENCIES, FILE_NAMES_WITHOUT_MEANING, LONGEST_FILE, RULES
 use source::Source;
 
 /// All crates but the command line.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 10] = [
     "proto",
     "telemetry",
+    "providers",
     "ingress-svc",
     "deployer-svc",
     "deployer-svc/domain",
