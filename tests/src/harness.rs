@@ -84,7 +84,7 @@ pub struct LinkedApp {
     pub id: Uuid,
     /// Its name.
     pub name: String,
-    /// `github` or `gitlab`.
+    /// `github`, `gitlab` or `forgejo`.
     pub provider: &'static str,
     /// `owner/name`.
     pub repo: String,
@@ -104,6 +104,7 @@ impl LinkedApp {
     pub fn delivery(&self, push: &Push) -> Delivery {
         match self.provider {
             "gitlab" => push.gitlab(&self.secret),
+            "forgejo" => push.forgejo(&self.secret),
             _ => push.github(&self.secret),
         }
     }

@@ -7,7 +7,6 @@ mod background;
 pub mod binaries;
 pub mod checker;
 pub mod collector;
-pub mod deliveries;
 pub mod harness;
 pub mod hook;
 pub mod installation;
@@ -23,3 +22,5 @@ pub mod signals;
 pub mod stack;
 pub mod supervisor;
 pub mod wait;
+
+pub use forge_standin::deliveries;

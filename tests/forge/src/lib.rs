@@ -1,1 +1,3 @@
 //! A stand-in for the APIs of GitHub, GitLab and Forgejo.
+
+pub mod deliveries;

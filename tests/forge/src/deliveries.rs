@@ -1,4 +1,4 @@
-//! Deliveries as GitHub and GitLab send them: bodies with all the fields that theirs have, signed like theirs.
+//! Deliveries as GitHub, GitLab and Forgejo send them: bodies with all the fields that theirs have, signed like theirs.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 mod body;
+mod forgejo;
 mod github;
 mod gitlab;
 mod signing;
@@ -22,7 +23,7 @@ pub const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 /// One request to a webhook.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Delivery {
-    /// `github` or `gitlab`.
+    /// `github`, `gitlab` or `forgejo`.
     pub provider: String,
     /// Its headers, in lower case.
     pub headers: BTreeMap<String, String>,
@@ -47,7 +48,7 @@ impl Delivery {
     }
 }
 
-/// A push, from which either provider's delivery is made.
+/// A push, from which any provider's delivery is made.
 #[derive(Debug, Clone)]
 pub struct Push {
     /// `owner/name`.
@@ -129,6 +130,12 @@ impl Push {
         gitlab::body(self)
     }
 
+    /// The body of Forgejo's delivery.
+    #[must_use]
+    pub fn forgejo_body(&self) -> Value {
+        forgejo::body(self)
+    }
+
     /// GitHub's delivery, signed.
     #[must_use]
     pub fn github(&self, secret: &str) -> Delivery {
@@ -141,6 +148,12 @@ impl Push {
     pub fn gitlab(&self, secret: &str) -> Delivery {
         gitlab_event("Push Hook", &self.gitlab_body(), secret)
             .with_header("idempotency-key", &self.delivery_id.to_string())
+    }
+
+    /// Forgejo's delivery, signed.
+    #[must_use]
+    pub fn forgejo(&self, secret: &str) -> Delivery {
+        forgejo_event("push", &self.forgejo_body(), secret, self.delivery_id)
     }
 }
 
@@ -183,6 +196,29 @@ pub fn gitlab_event(event: &str, body: &Value, secret: &str) -> Delivery {
     ];
     let (provider, body) = ("gitlab".to_owned(), body.to_string().into());
     Delivery { provider, headers: owned(headers), body }
+}
+
+/// Any Forgejo event, signed: under its own names, Gitea's, and GitHub's.
+#[must_use]
+pub fn forgejo_event(event: &str, body: &Value, secret: &str, id: Uuid) -> Delivery {
+    let body = Bytes::from(body.to_string());
+    let signature = github_signature(secret, &body);
+    let hex = signature.trim_start_matches("sha256=");
+    let mut headers = owned([
+        ("content-type", "application/json"),
+        ("user-agent", "Go-http-client/1.1"),
+        ("x-github-delivery", &id.to_string()),
+        ("x-github-event", event),
+        ("x-github-event-type", event),
+        ("x-hub-signature-256", &signature),
+    ]);
+    for product in ["forgejo", "gitea", "gogs"] {
+        headers.insert(format!("x-{product}-delivery"), id.to_string());
+        headers.insert(format!("x-{product}-event"), event.to_owned());
+        headers.insert(format!("x-{product}-event-type"), event.to_owned());
+        headers.insert(format!("x-{product}-signature"), hex.to_owned());
+    }
+    Delivery { provider: "forgejo".to_owned(), headers, body }
 }
 
 /// GitHub's ping, signed.
