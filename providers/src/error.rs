@@ -27,6 +27,14 @@ pub enum Error {
         /// What was asked for.
         what: &'static str,
     },
+    /// 301, 307: it has another name now. No redirect is followed.
+    #[error("the {what} has another name at {provider} now: it was renamed or moved")]
+    Moved {
+        /// Who.
+        provider: &'static str,
+        /// What was asked for.
+        what: &'static str,
+    },
     /// The repository has as many webhooks as it may have.
     #[error(
         "the repository has as many webhooks as {provider} allows: remove one that is not used"

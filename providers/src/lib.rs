@@ -4,6 +4,7 @@
 //!
 //! Nothing here decides anything or keeps anything: what an answer means for an app is the caller's.
 
+mod app;
 mod client;
 mod error;
 mod forgejo;

@@ -123,3 +123,28 @@ pub enum StatusState {
     /// Ended because of us or of a person: superseded, cancelled. GitLab's `canceled`; elsewhere an `error`.
     Cancelled,
 }
+
+/// What GitHub takes of a description; the others take it, too.
+const DESCRIPTION: usize = 140;
+
+/// As much of a text as providers take.
+pub(crate) fn cut(text: &str) -> String {
+    if text.chars().count() <= DESCRIPTION {
+        return text.to_owned();
+    }
+    text.chars().take(DESCRIPTION - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_cut_by_characters() {
+        assert_eq!(cut("live"), "live");
+        assert_eq!(cut(&"ü".repeat(140)).chars().count(), 140);
+        let cut = cut(&"ü".repeat(141));
+        assert_eq!(cut.chars().count(), 140);
+        assert!(cut.ends_with("ü…"));
+    }
+}

@@ -1,9 +1,13 @@
 //! Connecting by OAuth 2 (RFC 6749) with PKCE (RFC 7636), and what comes of it.
 
+mod endpoint;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
+
+pub(crate) use endpoint::Endpoint;
 
 /// The secret half of PKCE, kept until the code is exchanged.
 #[derive(Debug, Clone)]

@@ -24,6 +24,16 @@ impl Kind {
             Self::Forgejo => "forgejo",
         }
     }
+
+    /// Its name for people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Github => "GitHub",
+            Self::Gitlab => "GitLab",
+            Self::Forgejo => "Forgejo",
+        }
+    }
 }
 
 /// A registered OAuth application.
