@@ -1,5 +1,8 @@
 //! Who asks: every request of the management API is somebody's, for one tenant and within one scope.
 
+mod guard;
+mod routes;
+
 use std::{
     fmt,
     future::{Ready, ready},
@@ -8,6 +11,10 @@ use std::{
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
 use uuid::Uuid;
 
+pub(crate) use self::{
+    guard::guard,
+    routes::{Access, ROUTES},
+};
 use crate::error::Error;
 
 /// The tenant that the first migration makes.

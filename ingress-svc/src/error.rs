@@ -40,8 +40,9 @@ pub(crate) enum Error {
     NoSource(Provider),
     #[error("{0}")]
     NotFound(&'static str),
+    /// With the methods that there are.
     #[error("method not allowed")]
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(String),
     #[error("request body too slow")]
     TooSlow,
     #[error("{0}")]
@@ -90,7 +91,7 @@ impl Error {
     /// What the answer says in its headers.
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         let (name, value) = if let Self::MethodNotAllowed(allowed) = self {
-            (ALLOW, HeaderValue::from_static(allowed))
+            (ALLOW, HeaderValue::from_str(allowed).ok()?)
         } else if matches!(self, Self::ApiToken) {
             (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
         } else if matches!(self, Self::TektonCredentials) {

@@ -1,5 +1,5 @@
-//! The management API: apps and their sources from Postgres, deploys from the deployer. All of it behind one bearer
-//! token.
+//! The management API: apps and their sources from Postgres, deploys from the deployer. Whoever
+//! comes here has been let in by `access`.
 
 pub(crate) mod apps;
 pub(crate) mod dead_letters;
@@ -9,47 +9,14 @@ pub(crate) mod replays;
 pub(crate) mod sources;
 pub(crate) mod watch;
 
-use actix_web::{
-    Error as ActixError, HttpMessage as _, HttpRequest, ResponseError as _,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    http::header::AUTHORIZATION,
-    middleware::Next,
-    web,
-};
+use actix_web::{HttpRequest, web};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{Ingress, access::Caller, error::Error, exchange::Exchange, receive, verify::Header};
+use crate::{Ingress, error::Error, receive};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
-
-/// Lets a request pass that carries the token.
-pub(crate) async fn require_token(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
-    let ingress = request.app_data::<web::Data<Ingress>>();
-    let token = bearer_token(Header::read(request.headers(), AUTHORIZATION.as_str()));
-    let admitted = ingress.zip(token).and_then(|(ingress, token)| {
-        let is_right = ingress.keys.api_token.matches(token.as_bytes());
-        is_right.then(|| Exchange::of(request.request(), ingress).admit())
-    });
-    request.extensions_mut().insert(Caller::operator());
-    if let Some(span) = admitted {
-        Ok(next.call(request).instrument(span).await?.map_into_left_body())
-    } else {
-        let refusal = Error::ApiToken.error_response();
-        Ok(request.into_response(refusal).map_into_right_body())
-    }
-}
-
-fn bearer_token(header: Header<'_>) -> Option<&str> {
-    let (scheme, token) = header.value()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
-}
 
 /// Reads a body; an empty one is the empty object.
 async fn read<T: DeserializeOwned>(
@@ -88,22 +55,6 @@ fn deploy_id(request: &HttpRequest) -> Result<Uuid, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_comes_as_bearer() {
-        assert_eq!(bearer_token(Header::Once("Bearer token")), Some("token"));
-        assert_eq!(bearer_token(Header::Once("bearer token")), Some("token"));
-        for none in [
-            Header::Absent,
-            Header::Unusable,
-            Header::Once("token"),
-            Header::Once("Bearer"),
-            Header::Once("Bearer  "),
-            Header::Once("Basic token"),
-        ] {
-            assert_eq!(bearer_token(none), None, "{none:?}");
-        }
-    }
 
     #[derive(Debug, serde::Deserialize)]
     struct Body {

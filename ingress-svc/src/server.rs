@@ -6,10 +6,10 @@ use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::from_fn, 
 use uuid::Uuid;
 
 use crate::{
-    Ingress, callbacks,
+    Ingress, access, callbacks,
     error::Error,
     exchange, health,
-    manage::{self, apps, dead_letters, deploys, replays, sources, watch},
+    manage::{apps, dead_letters, deploys, replays, sources, watch},
     openapi, webhooks,
 };
 
@@ -25,6 +25,7 @@ pub(crate) fn serve(ingress: web::Data<Ingress>, listener: TcpListener) -> std::
     let server = HttpServer::new(move || {
         App::new()
             .app_data(ingress.clone())
+            .wrap(from_fn(access::guard))
             .wrap(from_fn(exchange::observe))
             .configure(routes)
             .default_service(web::to(not_found))
@@ -39,79 +40,35 @@ pub(crate) fn serve(ingress: web::Data<Ingress>, listener: TcpListener) -> std::
     Ok(server.run())
 }
 
-/// Every route. The management API is closed as a whole: a route that is added to it is closed too.
+/// Every route; who may take it says the table beside [`access::guard`], which also refuses other methods.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    let managed = || from_fn(manage::require_token);
     config
-        .service(get("/healthz").route(web::get().to(health::alive)))
-        .service(get("/readyz").route(web::get().to(health::ready)))
-        .service(get("/metrics").route(web::get().to(health::metrics)))
-        .service(get("/v1/openapi.json").route(web::get().to(openapi::document)))
-        .service(post("/v1/webhooks/github/{app_id}").route(web::post().to(webhooks::github)))
-        .service(post("/v1/webhooks/gitlab/{app_id}").route(web::post().to(webhooks::gitlab)))
-        .service(post("/v1/callbacks/builds/{deploy_id}").route(web::post().to(callbacks::build)))
-        .service(post("/v1/callbacks/tekton").route(web::post().to(callbacks::tekton)))
-        .service(
-            web::scope("/v1/apps")
-                .wrap(managed())
-                .service(
-                    resource("", "GET, POST")
-                        .route(web::get().to(apps::list))
-                        .route(web::post().to(apps::create)),
-                )
-                .service(get("/{app_id}").route(web::get().to(apps::get)))
-                .service(
-                    resource("/{app_id}/git/source", "GET, PUT")
-                        .route(web::get().to(sources::get))
-                        .route(web::put().to(sources::put)),
-                )
-                .service(
-                    resource("/{app_id}/git/webhook-secret", "PUT")
-                        .route(web::put().to(sources::put_secret)),
-                )
-                .service(get("/{app_id}/deploys").route(web::get().to(deploys::list)))
-                .service(post("/{app_id}/redeploy").route(web::post().to(deploys::redeploy)))
-                .service(post("/{app_id}/rollback").route(web::post().to(deploys::roll_back)))
-                .service(post("/{app_id}/resume").route(web::post().to(deploys::resume)))
-                .default_service(web::to(not_found)),
-        )
-        .service(
-            web::scope("/v1/deploys")
-                .wrap(managed())
-                .service(get("/{deploy_id}").route(web::get().to(deploys::get)))
-                .service(get("/{deploy_id}/watch").route(web::get().to(watch::watch)))
-                .service(post("/{deploy_id}/cancel").route(web::post().to(deploys::cancel)))
-                .default_service(web::to(not_found)),
-        )
-        .service(
-            web::scope("/v1/replays")
-                .wrap(managed())
-                .service(post("").route(web::post().to(replays::replay)))
-                .default_service(web::to(not_found)),
-        )
-        .service(
-            web::scope("/v1/dead-letters")
-                .wrap(managed())
-                .service(get("").route(web::get().to(dead_letters::list)))
-                .service(get("/{letter_id}").route(web::get().to(dead_letters::get)))
-                .service(post("/{letter_id}/retry").route(web::post().to(dead_letters::retry)))
-                .service(post("/{letter_id}/discard").route(web::post().to(dead_letters::discard)))
-                .default_service(web::to(not_found)),
-        );
-}
-
-fn get(path: &str) -> actix_web::Resource {
-    resource(path, "GET")
-}
-
-fn post(path: &str) -> actix_web::Resource {
-    resource(path, "POST")
-}
-
-/// A resource that answers other methods with the ones it has.
-fn resource(path: &str, allowed: &'static str) -> actix_web::Resource {
-    let refuse = move || async move { Err::<&str, _>(Error::MethodNotAllowed(allowed)) };
-    web::resource(path).default_service(web::to(refuse))
+        .route("/healthz", web::get().to(health::alive))
+        .route("/readyz", web::get().to(health::ready))
+        .route("/metrics", web::get().to(health::metrics))
+        .route("/v1/openapi.json", web::get().to(openapi::document))
+        .route("/v1/webhooks/github/{app_id}", web::post().to(webhooks::github))
+        .route("/v1/webhooks/gitlab/{app_id}", web::post().to(webhooks::gitlab))
+        .route("/v1/callbacks/builds/{deploy_id}", web::post().to(callbacks::build))
+        .route("/v1/callbacks/tekton", web::post().to(callbacks::tekton))
+        .route("/v1/apps", web::get().to(apps::list))
+        .route("/v1/apps", web::post().to(apps::create))
+        .route("/v1/apps/{app_id}", web::get().to(apps::get))
+        .route("/v1/apps/{app_id}/git/source", web::get().to(sources::get))
+        .route("/v1/apps/{app_id}/git/source", web::put().to(sources::put))
+        .route("/v1/apps/{app_id}/git/webhook-secret", web::put().to(sources::put_secret))
+        .route("/v1/apps/{app_id}/deploys", web::get().to(deploys::list))
+        .route("/v1/apps/{app_id}/redeploy", web::post().to(deploys::redeploy))
+        .route("/v1/apps/{app_id}/rollback", web::post().to(deploys::roll_back))
+        .route("/v1/apps/{app_id}/resume", web::post().to(deploys::resume))
+        .route("/v1/deploys/{deploy_id}", web::get().to(deploys::get))
+        .route("/v1/deploys/{deploy_id}/watch", web::get().to(watch::watch))
+        .route("/v1/deploys/{deploy_id}/cancel", web::post().to(deploys::cancel))
+        .route("/v1/replays", web::post().to(replays::replay))
+        .route("/v1/dead-letters", web::get().to(dead_letters::list))
+        .route("/v1/dead-letters/{letter_id}", web::get().to(dead_letters::get))
+        .route("/v1/dead-letters/{letter_id}/retry", web::post().to(dead_letters::retry))
+        .route("/v1/dead-letters/{letter_id}/discard", web::post().to(dead_letters::discard));
 }
 
 async fn not_found() -> Result<&'static str, Error> {
@@ -125,6 +82,8 @@ pub(crate) fn uuid(request: &HttpRequest, name: &str) -> Option<Uuid> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use actix_web::{
         http::Method,
         test::{TestRequest, call_service, init_service, read_body},
@@ -183,8 +142,11 @@ mod tests {
     /// Answers of the routes to one request to each operation.
     async fn answers(token: Option<&str>) -> Vec<(String, bool, u16, String)> {
         let ingress = alone().await;
-        let app =
-            App::new().app_data(ingress).configure(routes).default_service(web::to(not_found));
+        let app = App::new()
+            .app_data(ingress)
+            .wrap(from_fn(access::guard))
+            .configure(routes)
+            .default_service(web::to(not_found));
         let service = init_service(app).await;
         let mut answers = Vec::new();
         for (method, path, is_closed) in operations() {
@@ -209,10 +171,37 @@ mod tests {
         }
     }
 
+    /// Method and path of each.
+    type Routes = BTreeSet<(String, String)>;
+
+    fn described() -> Routes {
+        let document = serde_json::to_value(openapi::api()).unwrap();
+        let of_path = |(path, operations): (&String, &Value)| {
+            let methods = operations.as_object().unwrap().keys();
+            methods.map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
+        };
+        document["paths"].as_object().unwrap().iter().flat_map(of_path).collect()
+    }
+
+    fn served() -> Routes {
+        let code = include_str!("server.rs").split("#[cfg(test)]").next().unwrap();
+        let of_line = |line: &str| {
+            let (path, rest) = line.trim().strip_prefix(".route(\"")?.split_once("\", web::")?;
+            Some((rest.split_once('(')?.0.to_uppercase(), path.to_owned()))
+        };
+        let lines = code.split_inclusive(".route(").count() - 1;
+        let routes: Routes = code.lines().filter_map(of_line).collect();
+        assert_eq!(routes.len(), lines, "each route stands on one line");
+        routes
+    }
+
     #[test]
-    fn every_route_is_described() {
-        let routes = include_str!("server.rs").matches(".route(web::").count() - 1;
-        assert_eq!(routes, operations().len(), "a route is missing in the OpenAPI document");
+    fn routes_and_their_table_and_their_description_are_the_same() {
+        let table = access::ROUTES.iter();
+        let table = table.map(|route| (route.method.to_owned(), route.pattern.to_owned()));
+        let table: Routes = table.collect();
+        assert_eq!(served(), table, "server.rs and access/routes.rs");
+        assert_eq!(described(), table, "openapi.rs and access/routes.rs");
     }
 
     #[actix_web::test]
@@ -229,6 +218,7 @@ mod tests {
     async fn other_methods_and_paths_are_answered_in_json() {
         let app = App::new()
             .app_data(alone().await)
+            .wrap(from_fn(access::guard))
             .configure(routes)
             .default_service(web::to(not_found));
         let service = init_service(app).await;
