@@ -7,15 +7,17 @@ use kube::{Client, Config};
 use paas_proto::callback::CallbackKey;
 use paas_proto::cluster::cluster_server::Cluster;
 use paas_proto::cluster::{
-    GetBuildRequest, GetBuildResponse, GetRolloutRequest, GetRolloutResponse, PutBackRequest,
-    PutBackResponse, RollOutRequest, RollOutResponse, StartBuildRequest, StartBuildResponse,
-    StopBuildRequest, StopBuildResponse, WatchRequest, WatchResponse,
+    GetBuildRequest, GetBuildResponse, GetRolloutRequest, GetRolloutResponse, LogsRequest,
+    LogsResponse, PutBackRequest, PutBackResponse, RemoveRequest, RemoveResponse, RollOutRequest,
+    RollOutResponse, StartBuildRequest, StartBuildResponse, StopBuildRequest, StopBuildResponse,
+    WatchRequest, WatchResponse,
 };
 use tonic::{Request, Response, Status};
 use tracing::{Span, field};
 use uuid::Uuid;
 
 use crate::errors::Error;
+use crate::logs::LogOrder;
 use crate::request::{App, BuildOrder, Label, Release, parse_run, parse_uuid};
 use crate::settings::Settings;
 
@@ -139,20 +141,22 @@ impl Cluster for Agent {
         Ok(Response::new(PutBackResponse { rollout: Some(rollout) }))
     }
 
-    type LogsStream = BoxStream<'static, Result<paas_proto::cluster::LogsResponse, Status>>;
+    type LogsStream = BoxStream<'static, Result<LogsResponse, Status>>;
 
     async fn logs(
         &self,
-        _request: Request<paas_proto::cluster::LogsRequest>,
+        request: Request<LogsRequest>,
     ) -> Result<Response<Self::LogsStream>, Status> {
-        Err(Status::unimplemented("to come"))
+        let order = LogOrder::parse(request.into_inner())?;
+        Ok(Response::new(self.lines(order).await?))
     }
 
     async fn remove(
         &self,
-        _request: Request<paas_proto::cluster::RemoveRequest>,
-    ) -> Result<Response<paas_proto::cluster::RemoveResponse>, Status> {
-        Err(Status::unimplemented("to come"))
+        request: Request<RemoveRequest>,
+    ) -> Result<Response<RemoveResponse>, Status> {
+        self.take_away(&App::parse(request.into_inner().app)?).await?;
+        Ok(Response::new(RemoveResponse {}))
     }
 
     type WatchStream = BoxStream<'static, Result<WatchResponse, Status>>;

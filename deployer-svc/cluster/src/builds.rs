@@ -69,7 +69,11 @@ impl Agent {
     }
 
     /// The run of this name, if it is this deploy's.
-    async fn find(&self, name: &Label, deploy: Uuid) -> Result<Option<PipelineRun>, Status> {
+    pub(crate) async fn find(
+        &self,
+        name: &Label,
+        deploy: Uuid,
+    ) -> Result<Option<PipelineRun>, Status> {
         let run = within(self.runs().get_opt(&name.to_string())).await;
         let run = run.map_err(|failure| self.status(failure, deploy))?;
         match run {

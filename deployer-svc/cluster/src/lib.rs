@@ -2,15 +2,18 @@
 //! Every call may be repeated: names are deterministic, creation is adopted, and rollouts are fenced by a generation.
 //!
 //! Builds: `builds` acts, `pipeline_run` knows the object and judges it. Rollouts: `rollouts` acts, `manifests` shapes
-//! the objects, `fence` and `verdict` decide. `permissions` and `survey` are for people who set it up. `request` parses what arrives, `errors` translates what fails.
+//! the objects, `fence` and `verdict` decide; `removal` takes them away. `logs` reads what either writes. `permissions`
+//! and `survey` are for people who set it up. `request` parses what arrives, `errors` translates what fails.
 
 mod agent;
 mod builds;
 mod errors;
 mod fence;
+mod logs;
 mod manifests;
 mod permissions;
 mod pipeline_run;
+mod removal;
 mod request;
 mod rollouts;
 mod settings;

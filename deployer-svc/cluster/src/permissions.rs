@@ -20,11 +20,17 @@ enum Place {
 }
 
 /// Every verb that this crate uses, and no other. Server-side apply is a patch, and needs create for what is missing.
-const NEEDED: [(Place, &str, &str, &[&str]); 4] = [
+const NEEDED: [(Place, &str, &str, &[&str]); 9] = [
     (Place::Builds, "tekton.dev", "pipelineruns", &["get", "list", "watch", "create", "patch"]),
-    (Place::Apps, "apps", "deployments", &["get", "list", "watch", "create", "patch"]),
-    (Place::Apps, "", "services", &["get", "create", "patch"]),
-    (Place::Apps, "networking.k8s.io", "ingresses", &["get", "create", "patch"]),
+    // A build's clone credential is written and taken away, never read.
+    (Place::Builds, "", "secrets", &["create", "patch", "delete"]),
+    (Place::Builds, "", "pods", &["get", "list"]),
+    (Place::Builds, "", "pods/log", &["get"]),
+    (Place::Apps, "apps", "deployments", &["get", "list", "watch", "create", "patch", "delete"]),
+    (Place::Apps, "", "services", &["get", "create", "patch", "delete"]),
+    (Place::Apps, "networking.k8s.io", "ingresses", &["get", "create", "patch", "delete"]),
+    (Place::Apps, "", "pods", &["get", "list"]),
+    (Place::Apps, "", "pods/log", &["get"]),
 ];
 
 /// What only `deployer-svc doctor` looks at; deploys go without.
@@ -53,7 +59,7 @@ pub struct Access {
     pub verb: &'static str,
     /// The API group; empty for the core.
     pub group: &'static str,
-    /// For instance `deployments`.
+    /// For instance `deployments`, or `pods/log`.
     pub resource: &'static str,
     /// Where.
     pub namespace: String,
@@ -78,13 +84,18 @@ impl Agent {
     }
 
     async fn review(&self, access: Access) -> Result<Access, Error> {
+        let (resource, subresource) = match access.resource.split_once('/') {
+            Some((resource, subresource)) => (resource, Some(subresource)),
+            None => (access.resource, None),
+        };
         let question = SelfSubjectAccessReview {
             spec: SelfSubjectAccessReviewSpec {
                 resource_attributes: Some(ResourceAttributes {
                     namespace: Some(access.namespace.clone()),
                     verb: Some(access.verb.to_owned()),
                     group: Some(access.group.to_owned()),
-                    resource: Some(access.resource.to_owned()),
+                    resource: Some(resource.to_owned()),
+                    subresource: subresource.map(str::to_owned),
                     ..ResourceAttributes::default()
                 }),
                 ..SelfSubjectAccessReviewSpec::default()

@@ -152,9 +152,14 @@ impl PipelineRun {
         Some(self.metadata.labels.as_ref()?.get(DEPLOY_ID)?.as_str())
     }
 
+    /// Whether the run has ended, well or badly.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.verdict() != BuildPhase::Running
+    }
+
     /// Whether the run has ended, or has been told to.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.spec.status.is_some() || self.verdict() != BuildPhase::Running
+        self.spec.status.is_some() || self.has_ended()
     }
 
     /// Judged by the status of the `Succeeded` condition alone: its reasons are many and differ between versions.

@@ -3,8 +3,12 @@
 
 use std::fmt;
 
-use paas_proto::cluster::{self, PutBackRequest, RollOutRequest, StartBuildRequest};
+use paas_proto::cluster::{
+    self, LogsRequest, PutBackRequest, RollOutRequest, StartBuildRequest, logs_request,
+};
 use uuid::Uuid;
+
+use crate::logs::{Cursor, LogOrder, Source};
 
 /// A request that names something impossible; the field and what it must be.
 #[derive(Debug, PartialEq, Eq)]
@@ -143,6 +147,22 @@ impl Release {
     pub(crate) fn parse_put_back(request: PutBackRequest) -> Result<Self, Invalid> {
         let PutBackRequest { app, deploy_id, generation, image, sha } = request;
         Self::parse(RollOutRequest { app, deploy_id, generation, image, sha })
+    }
+}
+
+impl LogOrder {
+    pub(crate) fn parse(request: LogsRequest) -> Result<Self, Invalid> {
+        let source = match request.of {
+            Some(logs_request::Of::Build(build)) => Source::Build {
+                run: parse_run(&build.run_name)?,
+                deploy: parse_uuid("build.deploy_id", &build.deploy_id)?,
+            },
+            Some(logs_request::Of::App(app)) => Source::App(App::parse(Some(app))?),
+            None => return Err(Invalid("of", "is required")),
+        };
+        let cursor = Cursor::parse(&request.cursor).ok_or(Invalid("cursor", "is none of ours"))?;
+        let tail = (request.tail > 0).then_some(request.tail);
+        Ok(Self { source, follow: request.follow, cursor, tail })
     }
 }
 
