@@ -29,7 +29,7 @@ struct Claims<'a> {
 }
 
 #[derive(Deserialize)]
-struct Token {
+struct Granted {
     token: String,
     expires_at: Timestamp,
     #[serde(default)]
@@ -59,14 +59,14 @@ impl App {
             .jwt(Timestamp::now())
             .ok_or_else(|| http.unexpected("a token that cannot be signed"))?;
         let path = format!("app/installations/{installation}/access_tokens");
-        let token: Token =
+        let granted: Granted =
             http.api(Method::POST, &path).bearer(&jwt).send("installation").await?.json()?;
         let scopes: Vec<String> =
-            token.permissions.iter().map(|(what, how)| format!("{what}:{how}")).collect();
+            granted.permissions.iter().map(|(what, how)| format!("{what}:{how}")).collect();
         Ok(Grant {
-            access_token: token.token.into(),
+            access_token: granted.token.into(),
             refresh_token: None,
-            expires_at: Some(token.expires_at),
+            expires_at: Some(granted.expires_at),
             scopes: scopes.join(" "),
         })
     }

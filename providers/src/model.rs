@@ -50,6 +50,10 @@ pub struct HookSettings {
 }
 
 /// A webhook as it is.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, as the provider tells it"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     /// As the provider names it.

@@ -36,6 +36,10 @@ impl Verifier {
         self.0.expose_secret()
     }
 
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.0
+    }
+
     /// What the provider is shown first.
     #[must_use]
     pub fn challenge(&self) -> Challenge {
@@ -71,6 +75,6 @@ mod tests {
     #[test]
     fn the_challenge_of_rfc_7636_appendix_b_is_made() {
         let verifier = Verifier::of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into());
-        assert_eq!(verifier.challenge().as_str(), "E9Melhoa2OwvFrEMTJguCM-cHssw-cM");
+        assert_eq!(verifier.challenge().as_str(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 }

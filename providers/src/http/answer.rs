@@ -16,8 +16,8 @@ use crate::Error;
 /// What is quoted of a message at most.
 const QUOTED: usize = 200;
 /// Where the provider limits us and does not say for how long; and what is believed at most.
-const USUAL_PAUSE: Duration = Duration::from_secs(60);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+const USUAL_PAUSE: Duration = Duration::from_mins(1);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// An answer, read to its end.
 pub(crate) struct Answer {
@@ -95,7 +95,6 @@ impl Answer {
         let reset = ["x-ratelimit-reset", "ratelimit-reset"].iter().find_map(|name| number(name));
         let now = u64::try_from(now.as_second()).unwrap_or_default();
         let pause = asked.or_else(|| reset.map(|reset| reset.saturating_sub(now)));
-        // A second more: clocks differ, and what is over is not asked for again too early.
         let pause = pause.map_or(USUAL_PAUSE, |seconds| Duration::from_secs(seconds.max(1)));
         Some(pause.min(LONGEST_PAUSE))
     }

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{
     Challenge, Error, Grant, Kind, OauthApp, Verifier,
-    http::{Answer, Http},
+    http::{Answer, Call, Http},
 };
 
 /// A provider's OAuth, as a registered application uses it.
@@ -77,13 +77,13 @@ impl Endpoint<'_> {
         redirect_uri: &str,
         verifier: &Verifier,
     ) -> Result<Grant, Error> {
-        self.token(&[
+        let asked = [
             ("grant_type", "authorization_code"),
             ("code", code.expose_secret()),
             ("redirect_uri", redirect_uri),
             ("code_verifier", verifier.expose()),
-        ])
-        .await
+        ];
+        self.token(&asked, [code, verifier.secret()]).await
     }
 
     pub(crate) async fn refresh(
@@ -91,25 +91,32 @@ impl Endpoint<'_> {
         refresh_token: &SecretString,
         redirect_uri: &str,
     ) -> Result<Grant, Error> {
-        self.token(&[
+        let asked = [
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose_secret()),
             ("redirect_uri", redirect_uri),
-        ])
-        .await
+        ];
+        self.token(&asked, [refresh_token]).await
     }
 
-    async fn token(&self, asked: &[(&str, &str)]) -> Result<Grant, Error> {
+    async fn token<'s>(
+        &self,
+        asked: &[(&str, &str)],
+        hidden: impl IntoIterator<Item = &'s SecretString>,
+    ) -> Result<Grant, Error> {
         let path = match self.kind {
             Kind::Github | Kind::Forgejo => "login/oauth/access_token",
             Kind::Gitlab => "oauth/token",
         };
+        let secret = &self.app.client_secret;
         let mut form = vec![
             ("client_id", self.app.client_id.as_str()),
-            ("client_secret", self.app.client_secret.expose_secret()),
+            ("client_secret", secret.expose_secret()),
         ];
         form.extend(asked);
-        let answer = self.http.web(Method::POST, path).form(&form).raw().await?;
+        let call = self.http.web(Method::POST, path).hiding(secret).form(&form);
+        let call = hidden.into_iter().fold(call, Call::hiding);
+        let answer = call.raw().await?;
         self.grant(&answer, Timestamp::now())
     }
 
@@ -121,12 +128,11 @@ impl Endpoint<'_> {
             return Err(Error::Refused { provider: self.kind.title(), code: code_of(error) });
         }
         if !answer.status().is_success() {
-            // A 401 or 404 here is about our application, not about a tenant's credential.
-            return Err(match answer.error("OAuth application") {
-                Error::Unauthorized { provider } => {
-                    Error::Refused { provider, code: "invalid_client".to_owned() }
-                }
-                other => other,
+            // A 401 here is about our application, not about a tenant's credential.
+            return Err(if answer.status() == StatusCode::UNAUTHORIZED {
+                Error::Refused { provider: self.kind.title(), code: "invalid_client".to_owned() }
+            } else {
+                answer.error("OAuth application")
             });
         }
         let said = said?;
@@ -153,11 +159,13 @@ impl Endpoint<'_> {
                 let body = json!({ "access_token": token.expose_secret() });
                 self.http.api(Method::DELETE, &path).basic(id, secret).hiding(token).json(&body)
             }
-            Kind::Gitlab => self.http.web(Method::POST, "oauth/revoke").hiding(token).form(&[
-                ("client_id", id),
-                ("client_secret", secret.expose_secret()),
-                ("token", token.expose_secret()),
-            ]),
+            Kind::Gitlab => {
+                self.http.web(Method::POST, "oauth/revoke").hiding(secret).hiding(token).form(&[
+                    ("client_id", id),
+                    ("client_secret", secret.expose_secret()),
+                    ("token", token.expose_secret()),
+                ])
+            }
             // Neither Forgejo nor Gitea has a way to.
             Kind::Forgejo => return Ok(()),
         }
