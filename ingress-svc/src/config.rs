@@ -81,6 +81,13 @@ pub struct Config {
     /// Whether each request whose sender is known has a line in the log (target `access`).
     #[arg(long, env, default_value_t = true, action = clap::ArgAction::Set)]
     pub access_log: bool,
+    /// Days for which the ledger keeps what became of each delivery.
+    #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    pub deliveries_kept_days: u16,
+    /// Where people read about a deploy, as commit statuses link to it; `{deploy_id}` stands for its id. Default:
+    /// `{PUBLIC_URL}/v1/deploys/{deploy_id}`.
+    #[arg(long, env)]
+    pub deploy_url: Option<String>,
     /// How long requests are still served after a signal to stop, while `/readyz` says no, so that load balancers
     /// notice; 0: they know already.
     #[arg(long, env, default_value_t = 5)]
@@ -113,6 +120,14 @@ impl Config {
     /// Where a provider sends an app's deliveries.
     pub(crate) fn webhook_url(&self, provider: &str, app: uuid::Uuid) -> String {
         format!("{}/v1/webhooks/{provider}/{app}", self.public_url.trim_end_matches('/'))
+    }
+
+    /// Where people read about a deploy.
+    pub(crate) fn deploy_url(&self, deploy: uuid::Uuid) -> String {
+        match self.deploy_url.as_deref().filter(|template| !template.is_empty()) {
+            Some(template) => template.replace("{deploy_id}", &deploy.to_string()),
+            None => format!("{}/v1/deploys/{deploy}", self.public_url.trim_end_matches('/')),
+        }
     }
 
     /// Where an app is served.

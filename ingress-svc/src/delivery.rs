@@ -1,8 +1,10 @@
 //! What an authentic delivery says, normalised over the providers. Only the needed fields are read, straight from the
 //! bytes: a body of 25 MiB never becomes a tree.
 
+pub(crate) mod forgejo;
 pub(crate) mod github;
 pub(crate) mod gitlab;
+mod head;
 mod paths;
 mod sha;
 
@@ -54,12 +56,31 @@ pub(crate) struct Push {
     pub(crate) changed_paths: Vec<String>,
     /// Whether there may be more of them.
     pub(crate) paths_truncated: bool,
+    /// Whether the head commit's message says that it is not to be deployed; not when the message is not known.
+    pub(crate) asks_to_skip: bool,
 }
 
 impl Push {
     /// The branch; a tag is never one.
     pub(crate) fn branch(&self) -> Option<&str> {
         self.reference.strip_prefix("refs/heads/")
+    }
+
+    /// A push of commit 2222… to `main` of `acme/shop`.
+    #[cfg(test)]
+    pub(crate) fn example() -> Self {
+        Self {
+            repo: "acme/shop".to_owned(),
+            repo_id: Some(7),
+            reference: "refs/heads/main".to_owned(),
+            before: "1".repeat(40).parse().unwrap(),
+            after: "2".repeat(40).parse().unwrap(),
+            deleted: false,
+            pushed_at: None,
+            changed_paths: Vec::new(),
+            paths_truncated: false,
+            asks_to_skip: false,
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 //! # Layout
 //!
 //! A delivery passes `webhooks` → `receive` (its bytes) → `store` (one read) → `verify` (authenticity) → `delivery`
-//! (what it says) → `verdict` (what becomes of it) → `publish`. `callbacks` takes word of builds, `manage` is the
-//! management API, `health` the probes. `error` alone knows status codes, `store` alone SQL. Everything is wired here.
+//! (what it says) → `intake` (`verdict`: what becomes of it) → `publish`, and is noted in the `ledger`. `callbacks`
+//! takes word of builds, `manage` is the management API, `health` the probes. `error` alone knows status codes, `store`
+//! alone SQL. Everything is wired here.
 
 mod access;
 mod callbacks;
@@ -16,7 +17,10 @@ mod deployer;
 mod error;
 mod exchange;
 mod failures;
+mod filters;
 mod health;
+mod intake;
+mod ledger;
 mod manage;
 mod metrics;
 mod openapi;
@@ -59,6 +63,7 @@ struct Ingress {
     failures: failures::Failures,
     shared_lookups: shared_lookups::SharedLookups,
     metrics: metrics::Metrics,
+    ledger: ledger::Ledger,
     draining: AtomicBool,
     /// Ends what would otherwise go on for as long as its caller likes.
     stopping: CancellationToken,
@@ -79,6 +84,11 @@ impl Ingress {
         Ok(Self {
             keys,
             shared_lookups: shared_lookups::SharedLookups::new(store.clone()),
+            ledger: ledger::Ledger::new(
+                &store,
+                config.deliveries_kept_days,
+                metrics.ledger_rows(),
+            ),
             store,
             publisher,
             bodies,
@@ -141,6 +151,7 @@ pub async fn run(
         );
     }
     serving.await??;
+    ingress.ledger.close().await;
     tracing::info!("stopped");
     Ok(())
 }

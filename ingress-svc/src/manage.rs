@@ -3,6 +3,7 @@
 
 pub(crate) mod apps;
 pub(crate) mod dead_letters;
+pub(crate) mod deliveries;
 pub(crate) mod deploys;
 mod input;
 pub(crate) mod replays;

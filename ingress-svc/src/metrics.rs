@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use telemetry::{Buckets, Counter, Gauge, KeyValue, Label as _, Meter, Seconds, Unit};
 
-use crate::{error::Error, health::PowerSafe, publish, receive::Budget, verify::Refusal};
+use crate::{error::Error, health::PowerSafe, ledger, publish, receive::Budget, verify::Refusal};
 
 telemetry::labels! {
     /// What became of a delivery.
@@ -19,6 +19,10 @@ telemetry::labels! {
         BranchMismatch = "branch_mismatch",
         /// Switched off, or paused by a rollback.
         AutoDeployDisabled = "auto_deploy_disabled",
+        /// The head commit's message asks for it.
+        SkippedByMessage = "skipped_by_message",
+        /// Nothing that the app watches has changed.
+        NoWatchedPath = "no_watched_path",
         /// The commit is live.
         Unchanged = "unchanged",
         /// The branch is gone.
@@ -27,7 +31,7 @@ telemetry::labels! {
         RepositoryMismatch = "repository_mismatch",
         /// Authentic, but not JSON or not a push.
         Malformed = "malformed",
-        /// GitHub: not signed.
+        /// GitHub and Forgejo: not signed.
         MissingSignature = "missing_signature",
         /// Signature or token do not hold.
         InvalidSignature = "invalid_signature",
@@ -45,6 +49,34 @@ telemetry::labels! {
         Unavailable = "unavailable",
         /// Not authentic, in a flood of such: 429.
         RateLimited = "rate_limited",
+    }
+}
+
+telemetry::labels! {
+    /// How a row of the ledger ended.
+    pub(crate) enum Row as "outcome" {
+        /// It can be read.
+        Written = "written",
+        /// It did not fit in the queue, or could not be written.
+        Dropped = "dropped",
+    }
+}
+
+telemetry::labels! {
+    /// What became of an event's commit status.
+    pub(crate) enum StatusOutcome as "outcome" {
+        /// The provider shows it.
+        Set = "set",
+        /// Trouble that may pass: it is tried again.
+        Retried = "retried",
+        /// Nothing to show: the state says nothing about the commit, or a later deploy of it says more.
+        Skipped = "skipped",
+        /// Nobody connected the provider.
+        NotConnected = "not_connected",
+        /// The provider says no, and would say so again.
+        Refused = "refused",
+        /// It was tried for a day.
+        GivenUp = "given_up",
     }
 }
 
@@ -113,7 +145,9 @@ impl From<&Error> for Verdict {
         match error {
             Error::MalformedJson => Self::Malformed,
             Error::IncompleteBody => Self::Incomplete,
-            Error::NotAuthentic(Refusal::MissingSignature) => Self::MissingSignature,
+            Error::NotAuthentic(Refusal::MissingSignature | Refusal::MissingForgejoSignature) => {
+                Self::MissingSignature
+            }
             Error::NotAuthentic(
                 Refusal::InvalidSignature
                 | Refusal::InvalidToken
@@ -134,6 +168,26 @@ impl From<&Error> for Verdict {
             | Error::Conflict(_)
             | Error::Invalid(_)
             | Error::CannotAnswer(_) => Self::Unavailable,
+        }
+    }
+}
+
+impl From<ledger::Verdict> for Verdict {
+    fn from(verdict: ledger::Verdict) -> Self {
+        match verdict {
+            // The answer is the same.
+            ledger::Verdict::Queued | ledger::Verdict::Duplicate => Self::Queued,
+            ledger::Verdict::Unchanged => Self::Unchanged,
+            ledger::Verdict::BranchMismatch => Self::BranchMismatch,
+            ledger::Verdict::AutoDeployDisabled => Self::AutoDeployDisabled,
+            ledger::Verdict::BranchDeleted => Self::BranchDeleted,
+            ledger::Verdict::RepositoryMismatch => Self::RepositoryMismatch,
+            ledger::Verdict::SkippedByMessage => Self::SkippedByMessage,
+            ledger::Verdict::NoWatchedPath => Self::NoWatchedPath,
+            ledger::Verdict::Ping => Self::Ping,
+            ledger::Verdict::IgnoredEvent => Self::IgnoredEvent,
+            ledger::Verdict::Malformed => Self::Malformed,
+            ledger::Verdict::Unavailable => Self::Unavailable,
         }
     }
 }
@@ -173,6 +227,17 @@ impl From<paas_proto::events::Provider> for Provider {
     }
 }
 
+/// Counts the rows of the ledger.
+#[derive(Debug, Clone)]
+pub(crate) struct LedgerRows(Counter);
+
+impl LedgerRows {
+    /// So many rows ended so.
+    pub(crate) fn add(&self, row: Row, number: usize) {
+        self.0.add(u64::try_from(number).unwrap_or(u64::MAX), &[row.label()]);
+    }
+}
+
 /// What is measured.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -181,6 +246,9 @@ pub(crate) struct Metrics {
     publish: Seconds,
     callbacks: Counter,
     rate_limited: Counter,
+    secret_matched: Counter,
+    ledger_rows: Counter,
+    commit_statuses: Counter,
     requests: Seconds,
     ready: Gauge,
     broker_power_safe: Gauge,
@@ -229,6 +297,18 @@ impl Metrics {
                 "paas_ingress_rate_limited",
                 "Deliveries answered 429, by the limit that the flood is beyond.",
             ),
+            secret_matched: meter.counter(
+                "paas_ingress_secret_matched",
+                "Authentic deliveries by which of the app's webhook secrets they showed.",
+            ),
+            ledger_rows: meter.counter(
+                "paas_ingress_ledger_rows",
+                "Rows of the ledger of deliveries, by whether they could be written.",
+            ),
+            commit_statuses: meter.counter(
+                "paas_ingress_commit_statuses",
+                "Events that a commit's status follows, by what became of it.",
+            ),
             requests: meter.seconds(
                 "http.server.request.duration",
                 "Duration of HTTP requests by method, route and status.",
@@ -263,6 +343,15 @@ impl Metrics {
         for limit in Limit::ALL {
             self.rate_limited.start(&[limit.label()]);
         }
+        for secret in ledger::Secret::ALL {
+            self.secret_matched.start(&[secret.label()]);
+        }
+        for row in Row::ALL {
+            self.ledger_rows.start(&[row.label()]);
+        }
+        for outcome in StatusOutcome::ALL {
+            self.commit_statuses.start(&[outcome.label()]);
+        }
     }
 
     /// A delivery was answered.
@@ -276,12 +365,12 @@ impl Metrics {
     pub(crate) async fn publishing(
         &self,
         message: impl Future<Output = Result<Published, publish::Error>>,
-    ) -> Result<(), publish::Error> {
+    ) -> Result<Published, publish::Error> {
         let began = Instant::now();
         let published = message.await;
         let outcome = *published.as_ref().unwrap_or(&Published::Failed);
         self.publish.record(began.elapsed(), &[outcome.label()]);
-        published.map(drop)
+        published
     }
 
     /// A callback was answered.
@@ -292,6 +381,21 @@ impl Metrics {
     /// A delivery was answered 429.
     pub(crate) fn rate_limited(&self, limit: Limit) {
         self.rate_limited.one(&[limit.label()]);
+    }
+
+    /// An authentic delivery showed this one.
+    pub(crate) fn secret_matched(&self, secret: ledger::Secret) {
+        self.secret_matched.one(&[secret.label()]);
+    }
+
+    /// For the ledger, which outlives no service.
+    pub(crate) fn ledger_rows(&self) -> LedgerRows {
+        LedgerRows(self.ledger_rows.clone())
+    }
+
+    /// An event that a commit's status follows was handled.
+    pub(crate) fn commit_status(&self, outcome: StatusOutcome) {
+        self.commit_statuses.one(&[outcome.label()]);
     }
 
     /// A request was answered; one to no route at all has no route.

@@ -9,7 +9,7 @@ use utoipa::{
 
 use crate::{
     callbacks, error, health,
-    manage::{apps, dead_letters, deploys, replays, sources, watch},
+    manage::{apps, dead_letters, deliveries, deploys, replays, sources, watch},
     webhooks,
 };
 
@@ -24,7 +24,8 @@ pub(crate) struct Problem {
 #[openapi(
     info(title = "Webhook Deploy", description = "Webhooks, callbacks and management of the ingress"),
     paths(
-        health::alive, health::ready, health::metrics, document, webhooks::github, webhooks::gitlab, callbacks::build,
+        health::alive, health::ready, health::metrics, document, webhooks::github, webhooks::gitlab,
+        webhooks::forgejo, deliveries::list, callbacks::build,
         callbacks::tekton, apps::create, apps::list, apps::get, sources::put, sources::get, sources::put_secret,
         deploys::list, deploys::get, watch::watch, deploys::cancel, deploys::roll_back, deploys::redeploy, deploys::resume,
         replays::replay, dead_letters::list, dead_letters::get, dead_letters::retry, dead_letters::discard,

@@ -9,7 +9,7 @@ use crate::{
     Ingress, access, callbacks,
     error::Error,
     exchange, health,
-    manage::{apps, dead_letters, deploys, replays, sources, watch},
+    manage::{apps, dead_letters, deliveries, deploys, replays, sources, watch},
     openapi, webhooks,
 };
 
@@ -49,6 +49,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/openapi.json", web::get().to(openapi::document))
         .route("/v1/webhooks/github/{app_id}", web::post().to(webhooks::github))
         .route("/v1/webhooks/gitlab/{app_id}", web::post().to(webhooks::gitlab))
+        .route("/v1/webhooks/forgejo/{app_id}", web::post().to(webhooks::forgejo))
         .route("/v1/callbacks/builds/{deploy_id}", web::post().to(callbacks::build))
         .route("/v1/callbacks/tekton", web::post().to(callbacks::tekton))
         .route("/v1/apps", web::get().to(apps::list))
@@ -58,6 +59,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/apps/{app_id}/git/source", web::put().to(sources::put))
         .route("/v1/apps/{app_id}/git/webhook-secret", web::put().to(sources::put_secret))
         .route("/v1/apps/{app_id}/deploys", web::get().to(deploys::list))
+        .route("/v1/apps/{app_id}/deliveries", web::get().to(deliveries::list))
         .route("/v1/apps/{app_id}/redeploy", web::post().to(deploys::redeploy))
         .route("/v1/apps/{app_id}/rollback", web::post().to(deploys::roll_back))
         .route("/v1/apps/{app_id}/resume", web::post().to(deploys::resume))

@@ -1,7 +1,7 @@
 //! What becomes of an authentic push: a pure function of the app's source row and the push. The order of its questions
 //! is the contract's.
 
-use crate::{delivery::Push, metrics, store::Source};
+use crate::{delivery::Push, filters, store::Source};
 
 /// What becomes of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub(crate) enum Verdict {
     BranchMismatch,
     /// Somebody switched it off, or a rollback paused it.
     AutoDeployDisabled,
+    /// The head commit's message says so.
+    SkippedByMessage,
+    /// Nothing that the app watches has changed.
+    NoWatchedPath,
     /// The commit is live and the app is idle. It is published all the same: what is true now need not be when the
     /// push's turn comes, and the deployer decides in order.
     Unchanged,
@@ -32,23 +36,15 @@ impl Verdict {
             Self::BranchMismatch
         } else if !source.auto_deploy {
             Self::AutoDeployDisabled
+        } else if push.asks_to_skip {
+            Self::SkippedByMessage
+        } else if !filters::is_watched(&source.watch_paths, push) {
+            Self::NoWatchedPath
         } else if source.last_deploy_sha.as_deref() == Some(push.after.as_str()) && !source.underway
         {
             Self::Unchanged
         } else {
             Self::Deploy
-        }
-    }
-
-    /// As it is counted, and named in the logs.
-    pub(crate) fn counted(self) -> metrics::Verdict {
-        match self {
-            Self::RepositoryMismatch => metrics::Verdict::RepositoryMismatch,
-            Self::BranchDeleted => metrics::Verdict::BranchDeleted,
-            Self::BranchMismatch => metrics::Verdict::BranchMismatch,
-            Self::AutoDeployDisabled => metrics::Verdict::AutoDeployDisabled,
-            Self::Unchanged => metrics::Verdict::Unchanged,
-            Self::Deploy => metrics::Verdict::Queued,
         }
     }
 }
@@ -64,40 +60,15 @@ fn is_linked_repository(source: &Source, push: &Push) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Credentials;
 
     const AFTER: &str = "2222222222222222222222222222222222222222";
 
     fn source() -> Source {
-        Source {
-            repo_full_name: "acme/shop".to_owned(),
-            repo_id: Some(7),
-            clone_url: String::new(),
-            branch: "main".to_owned(),
-            auto_deploy: true,
-            last_deploy_sha: None,
-            underway: false,
-            credentials: Credentials {
-                webhook_secret: Vec::new(),
-                signing_token: None,
-                signing_required: false,
-            },
-            earlier: None,
-        }
+        Source { repo_id: Some(7), ..Source::example() }
     }
 
     fn push() -> Push {
-        Push {
-            repo: "acme/shop".to_owned(),
-            repo_id: Some(7),
-            reference: "refs/heads/main".to_owned(),
-            before: "1".repeat(40).parse().unwrap(),
-            after: AFTER.parse().unwrap(),
-            deleted: false,
-            pushed_at: None,
-            changed_paths: Vec::new(),
-            paths_truncated: false,
-        }
+        Push::example()
     }
 
     #[test]
@@ -155,5 +126,20 @@ mod tests {
         assert_eq!(Verdict::of(&idle, &push()), Verdict::Unchanged);
         let busy = Source { underway: true, ..idle };
         assert_eq!(Verdict::of(&busy, &push()), Verdict::Deploy);
+    }
+
+    #[test]
+    fn the_filters_come_after_auto_deploy_and_before_the_commit() {
+        let watching = Source {
+            watch_paths: vec!["src/**".to_owned()],
+            last_deploy_sha: Some(AFTER.to_owned()),
+            ..source()
+        };
+        let elsewhere = Push { changed_paths: vec!["README.md".to_owned()], ..push() };
+        assert_eq!(Verdict::of(&watching, &elsewhere), Verdict::NoWatchedPath);
+        let asking = Push { asks_to_skip: true, ..elsewhere };
+        assert_eq!(Verdict::of(&watching, &asking), Verdict::SkippedByMessage);
+        let off = Source { auto_deploy: false, ..watching };
+        assert_eq!(Verdict::of(&off, &asking), Verdict::AutoDeployDisabled);
     }
 }

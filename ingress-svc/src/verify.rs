@@ -1,6 +1,7 @@
 //! Authenticity of a delivery, over its raw bytes and before anything is parsed. All comparisons take the same time
 //! whatever differs, and an empty secret opens nothing.
 
+pub(crate) mod forgejo;
 pub(crate) mod github;
 pub(crate) mod gitlab;
 mod header;
@@ -18,7 +19,10 @@ pub(crate) enum Refusal {
     /// GitHub: no signature at all.
     #[error("missing X-Hub-Signature-256")]
     MissingSignature,
-    /// GitHub: a signature that does not hold.
+    /// Forgejo: no signature at all.
+    #[error("missing X-Forgejo-Signature")]
+    MissingForgejoSignature,
+    /// GitHub and Forgejo: a signature that does not hold.
     #[error("invalid signature")]
     InvalidSignature,
     /// GitLab: no token, or another.
@@ -36,6 +40,17 @@ pub(crate) fn pretend(body: &[u8]) {
         mac.update(body);
         std::hint::black_box(mac.verify_slice(&[0; 32]).is_ok());
     }
+}
+
+/// Whether this is, in hex, what the secret makes of the text.
+fn is_signed(secret: &[u8], hex: &str, text: &[u8]) -> bool {
+    let mut presented = [0; 32];
+    if hex::decode_to_slice(hex, &mut presented).is_err() {
+        return false;
+    }
+    let Some(mut mac) = keyed(secret) else { return false };
+    mac.update(text);
+    mac.verify_slice(&presented).is_ok()
 }
 
 /// HMAC-SHA256 under a key of any length but zero.

@@ -3,6 +3,7 @@
 
 mod accept;
 mod arrival;
+mod content;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
@@ -68,6 +69,26 @@ pub(crate) async fn gitlab(
     take_in(Provider::Gitlab, &request, payload, &ingress).await
 }
 
+/// A delivery from Forgejo or Gitea.
+#[utoipa::path(post, path = "/v1/webhooks/forgejo/{app_id}", tag = "webhooks",
+    params(("app_id" = Uuid, Path),
+           ("X-Forgejo-Signature" = Option<String>, Header,
+            description = "HMAC-SHA256 of the raw body in hex; `X-Gitea-Signature` and `X-Hub-Signature-256` will do as well"),
+           ("X-Forgejo-Event" = Option<String>, Header, description = "or `X-Gitea-Event`, or `X-GitHub-Event`")),
+    request_body(content = serde_json::Value, content_type = "application/json"),
+    responses((status = 200, description = "An event that is no push", body = Answer),
+              (status = 202, description = "Queued, or filtered out", body = Answer),
+              (status = 400, body = crate::openapi::Problem), (status = 401, body = crate::openapi::Problem),
+              (status = 404, body = crate::openapi::Problem), (status = 413, body = crate::openapi::Problem),
+              (status = 415, body = crate::openapi::Problem), (status = 503, body = crate::openapi::Problem)))]
+pub(crate) async fn forgejo(
+    request: HttpRequest,
+    payload: web::Payload,
+    ingress: web::Data<Ingress>,
+) -> Result<HttpResponse, Error> {
+    take_in(Provider::Forgejo, &request, payload, &ingress).await
+}
+
 async fn take_in(
     provider: Provider,
     request: &HttpRequest,
@@ -95,7 +116,7 @@ async fn accept(
     let (headers, app) = (request.headers(), crate::server::uuid(request, "app_id"));
     let arrival = Arrival { ingress, exchange, provider, app, headers, body: &body, received_at };
     let identity = arrival.identity();
-    let (app, source) = arrival.authenticate(identity.as_ref()).await?;
+    let (app, source, secret) = arrival.authenticate(identity.as_ref()).await?;
     let admitted = exchange.admit();
     let span = tracing::info_span!(
         parent: &admitted,
@@ -108,6 +129,7 @@ async fn accept(
         provider,
         app,
         source,
+        secret,
         headers,
         body: &body,
         identity,

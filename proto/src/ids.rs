@@ -43,6 +43,13 @@ impl Identity {
         Self::hash(&parts)
     }
 
+    /// A head of a branch of which no delivery came: `newest` is the app's newest deploy, or its link while there is none,
+    /// so that one head is made up for once after each deploy, whichever replica finds it.
+    #[must_use]
+    pub fn of_sweep(provider: Provider, newest: &str, head: &str) -> Self {
+        Self::hash(&[provider.name(), "sweep", newest, head].map(str::as_bytes))
+    }
+
     /// Each part is preceded by its length, so that no two lists of parts look alike.
     fn hash(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
@@ -140,6 +147,13 @@ mod tests {
         let change =
             |reference, before| Identity::of_change(Provider::Gitlab, 7, reference, before, "c");
         assert_ne!(change("ab", "c"), change("a", "bc"));
+    }
+
+    #[test]
+    fn a_head_that_was_missed_is_made_up_for_once_after_each_deploy() {
+        let id = |newest| deploy_id(APP, &Identity::of_sweep(Provider::Github, newest, "head"), 0);
+        assert_eq!(id("a deploy"), id("a deploy"));
+        assert_ne!(id("a deploy"), id("the next"));
     }
 
     #[test]

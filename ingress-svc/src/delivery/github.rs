@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Kind, Malformed, Push, bounded, change, paths::Commits};
+use super::{Kind, Malformed, Push, bounded, change, head::Head, paths::Commits};
 
 /// A list this long has been cut off by GitHub.
 const MAX_COMMITS: u64 = 2048;
@@ -40,6 +40,8 @@ struct Body<'a> {
     repository: Repository<'a>,
     #[serde(default)]
     commits: Commits,
+    #[serde(borrow)]
+    head_commit: Option<Head<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -82,9 +84,11 @@ pub(crate) fn push(json: &[u8]) -> Result<Push, Malformed> {
         pushed_at: body.repository.pushed_at.as_ref().and_then(Time::seconds),
         // The commits of a new or forced branch are not the difference to what was there before.
         paths_truncated: body.commits.overflowed
+            || body.commits.count == 0
             || body.commits.count >= MAX_COMMITS
             || body.forced == Some(true)
             || before.is_zeros(),
+        asks_to_skip: Head::asks_to_skip(body.head_commit.as_ref(), &body.commits, &after),
         changed_paths: body.commits.into_paths(),
         before,
         after,
@@ -157,6 +161,24 @@ mod tests {
     #[test]
     fn a_forced_push_does_not_list_all_it_changed() {
         assert!(push(body(r#","forced":true"#).as_bytes()).unwrap().paths_truncated);
+    }
+
+    #[test]
+    fn the_head_commits_message_may_ask_to_be_skipped() {
+        let asks = |rest: &str| push(body(rest).as_bytes()).unwrap().asks_to_skip;
+        let head = |id: &str| format!(r#","head_commit":{{"id":"{id}","message":"[skip ci]"}}"#);
+        assert!(asks(&head(AFTER)));
+        assert!(!asks(&head(BEFORE)), "another commit");
+        let listed = |id: &str| format!(r#","commits":[{{"id":"{id}","message":"[skip ci]"}}]"#);
+        assert!(asks(&format!(r#"{},"head_commit":null"#, listed(AFTER))));
+        assert!(!asks(&listed(BEFORE)), "a commit before the head");
+        let said = r#","head_commit":{"message":"go"}"#;
+        assert!(!asks(&format!("{}{said}", listed(AFTER))), "the head commit itself decides");
+    }
+
+    #[test]
+    fn a_push_that_lists_no_commits_does_not_list_all_it_changed() {
+        assert!(push(body(r#","commits":[]"#).as_bytes()).unwrap().paths_truncated);
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) fn push(json: &[u8]) -> Result<Push, Malformed> {
             || body.commits.count == 0
             || body.total_commits_count.is_some_and(|total| total > body.commits.count)
             || before.is_zeros(),
+        asks_to_skip: body.commits.asks_to_skip(&after),
         changed_paths: body.commits.into_paths(),
         before,
         after,
@@ -112,6 +113,16 @@ mod tests {
     fn more_commits_than_listed_leave_paths_out() {
         let cut = r#","commits":[{"added":["a"]}],"total_commits_count":21"#;
         assert!(push(body(cut).as_bytes()).unwrap().paths_truncated);
+    }
+
+    #[test]
+    fn the_commit_at_the_head_may_ask_to_be_skipped() {
+        let asks = |id: &str| {
+            let commits = format!(r#","commits":[{{"id":"{id}","message":"a [ci skip]"}}]"#);
+            push(body(&commits).as_bytes()).unwrap().asks_to_skip
+        };
+        assert!(asks(AFTER) && !asks(BEFORE));
+        assert!(!push(body("").as_bytes()).unwrap().asks_to_skip, "no message is no wish");
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! The paths that a list of commits changed, collected while the JSON streams by: at most so many, in so many bytes.
+//! What is needed of a list of commits, collected while the JSON streams by: the paths that they changed, at most so
+//! many, in so many bytes; and which of them ask not to be deployed.
 
-use std::{collections::BTreeSet, fmt};
+use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use paas_proto::events::MAX_CHANGED_PATHS;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+
+use super::Sha;
+use crate::filters;
 
 /// All paths together stay well below the stream's limit of a message.
 const MAX_BYTES: usize = 128 * 1024;
@@ -20,12 +24,19 @@ pub(super) struct Commits {
     pub(super) overflowed: bool,
     paths: BTreeSet<String>,
     bytes: usize,
+    /// Commits whose messages ask not to be deployed.
+    asking: Vec<String>,
 }
 
 impl Commits {
     /// The paths, in order.
     pub(super) fn into_paths(self) -> Vec<String> {
         self.paths.into_iter().collect()
+    }
+
+    /// Whether this commit is among them, and its message asks not to be deployed.
+    pub(super) fn asks_to_skip(&self, sha: &Sha) -> bool {
+        self.asking.iter().any(|id| id == sha.as_str())
     }
 
     fn note(&mut self, path: &str) {
@@ -116,6 +127,8 @@ impl<'de> DeserializeSeed<'de> for PathList<'_> {
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
 enum Field {
+    Id,
+    Message,
     Added,
     Modified,
     Removed,
@@ -133,8 +146,14 @@ impl<'de> Visitor<'de> for Commit<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut commit: A) -> Result<(), A::Error> {
+        let (mut id, mut asks_to_skip) = (None, false);
         while let Some(field) = commit.next_key()? {
             match field {
+                Field::Id => id = commit.next_value::<Option<Cow<'de, str>>>()?,
+                Field::Message => {
+                    let message = commit.next_value::<Option<Cow<'de, str>>>()?;
+                    asks_to_skip = message.is_some_and(|message| filters::asks_to_skip(&message));
+                }
                 Field::Added | Field::Modified | Field::Removed => {
                     commit.next_value_seed(PathList(&mut *self.0))?;
                 }
@@ -143,6 +162,7 @@ impl<'de> Visitor<'de> for Commit<'_> {
                 }
             }
         }
+        self.0.asking.extend(id.filter(|_| asks_to_skip).map(Cow::into_owned));
         Ok(())
     }
 }
@@ -197,6 +217,18 @@ mod tests {
         let commits = read(&format!(r#"[{{"added":["{long}","short"]}}]"#));
         assert!(commits.overflowed);
         assert_eq!(commits.into_paths(), ["short"]);
+    }
+
+    #[test]
+    fn a_commit_asks_by_its_own_message() {
+        let ids = ["1", "2", "3"].map(|digit| digit.repeat(40));
+        let [one, two, three] = &ids;
+        let commits = read(&format!(
+            r#"[{{"message":"a [skip ci]","id":"{one}"}},{{"id":"{two}","message":"b"}},
+                {{"id":"{three}","message":null}},{{"message":"[skip ci]","id":null}}]"#
+        ));
+        let asks = ids.map(|id| commits.asks_to_skip(&id.parse().unwrap()));
+        assert_eq!(asks, [true, false, false]);
     }
 
     #[test]

@@ -7,22 +7,22 @@ use actix_web::{
     http::header::{CONTENT_TYPE, HeaderMap},
 };
 use jiff::Timestamp;
-use paas_proto::{
-    events::{Place, Provider, PushEvent},
-    ids::{self, Identity},
-};
-use telemetry::Label as _;
+use paas_proto::{events::Provider, ids::Identity};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Answer;
+use super::{
+    Answer,
+    content::{Content, content_type},
+};
 use crate::{
     Ingress,
     delivery::{self, Kind, Push},
     error::{self, Error},
+    intake::Intake,
+    ledger::{Entry, Origin, Secret, Verdict},
     metrics,
-    store::{Earlier, Source},
-    verdict::Verdict,
+    store::Source,
     verify::Header,
 };
 
@@ -35,6 +35,8 @@ pub(super) struct Delivery<'a> {
     pub(super) provider: Provider,
     pub(super) app: Uuid,
     pub(super) source: Source,
+    /// Which of the app's secrets it showed; none when it is signed with the signing token.
+    pub(super) secret: Option<Secret>,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
     pub(super) identity: Option<Identity>,
@@ -43,139 +45,115 @@ pub(super) struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
+    /// Answers it, and notes in the ledger what became of it.
     pub(super) async fn accept(self) -> Result<(metrics::Verdict, HttpResponse), Error> {
+        let mut entry = self.entry();
+        let answered = self.answer(&mut entry).await;
+        entry.verdict = match &answered {
+            Ok((verdict, _)) => *verdict,
+            Err(error) => error.into(),
+        };
+        self.ingress.ledger.note(entry);
+        answered.map(|(verdict, response)| (verdict.into(), response))
+    }
+
+    async fn answer(&self, entry: &mut Entry) -> Result<(Verdict, HttpResponse), Error> {
         match self.kind() {
             Kind::Ping => {
-                let answer = Answer::Ping { ping: "ok" };
-                return Ok((metrics::Verdict::Ping, error::ok(answer)));
+                return Ok((Verdict::Ping, error::ok(Answer::Ping { ping: "ok" })));
             }
             Kind::Other => {
                 let answer = Answer::Status { status: "non-push event ignored" };
-                return Ok((metrics::Verdict::IgnoredEvent, error::ok(answer)));
+                return Ok((Verdict::IgnoredEvent, error::ok(answer)));
             }
             Kind::Push => {}
         }
         let push = self.push()?;
-        let verdict = Verdict::of(&self.source, &push);
-        let status = match verdict {
-            Verdict::RepositoryMismatch => "repository mismatch, no deploy triggered",
-            Verdict::BranchDeleted => "branch deleted, no deploy triggered",
-            Verdict::BranchMismatch => "branch mismatch, no deploy triggered",
-            Verdict::AutoDeployDisabled => "auto_deploy disabled",
-            Verdict::Unchanged => {
-                self.publish(&push).await?;
-                "sha unchanged, skipped"
+        entry.sha = Some(push.after.to_string());
+        entry.branch = push.branch().map(str::to_owned);
+        let taken = self.intake().take(&push).await?;
+        entry.deploy_id = taken.deploy_id;
+        let answer = match taken.deploy_id {
+            Some(deploy_id) => {
+                Answer::Queued { deploy_id, sha: push.after.to_string(), repo: push.repo }
             }
-            Verdict::Deploy => {
-                let deploy_id = self.publish(&push).await?;
-                let sha = push.after.to_string();
-                let answer = Answer::Queued { deploy_id, sha, repo: push.repo };
-                return Ok((verdict.counted(), error::accepted(answer)));
-            }
+            None => Answer::Status { status: status(taken.verdict) },
         };
-        let verdict = verdict.counted();
-        tracing::info!(verdict = verdict.value(), sha = %push.after, "push filtered");
-        Ok((verdict, error::accepted(Answer::Status { status })))
+        Ok((taken.verdict, error::accepted(answer)))
+    }
+
+    fn event(&self) -> Option<&str> {
+        let names: &[&str] = match self.provider {
+            Provider::Github => &["x-github-event"],
+            Provider::Forgejo => &["x-forgejo-event", "x-gitea-event", "x-github-event"],
+            Provider::Gitlab | Provider::Unspecified => &["x-gitlab-event"],
+        };
+        names.iter().find_map(|name| Header::read(self.headers, name).value())
     }
 
     fn kind(&self) -> Kind {
         match self.provider {
-            Provider::Github | Provider::Forgejo => {
-                delivery::github::kind(Header::read(self.headers, "x-github-event").value())
-            }
-            Provider::Gitlab | Provider::Unspecified => {
-                delivery::gitlab::kind(Header::read(self.headers, "x-gitlab-event").value())
-            }
+            Provider::Github => delivery::github::kind(self.event()),
+            Provider::Forgejo => delivery::forgejo::kind(self.event()),
+            Provider::Gitlab | Provider::Unspecified => delivery::gitlab::kind(self.event()),
         }
     }
 
     fn push(&self) -> Result<Push, Error> {
         let content = Header::read(self.headers, CONTENT_TYPE.as_str());
-        match (self.provider, content_type(content.value().unwrap_or_default())) {
-            (Provider::Github, Content::Json) => Ok(delivery::github::push(self.body)?),
-            (Provider::Github, Content::Form) => {
-                let json: Cow<'_, str> = delivery::github::payload_of_form(self.body)?;
-                Ok(delivery::github::push(json.as_bytes())?)
+        let json = match (self.provider, content_type(content.value().unwrap_or_default())) {
+            (_, Content::Json) => Cow::Borrowed(self.body),
+            (Provider::Github | Provider::Forgejo, Content::Form) => {
+                match delivery::github::payload_of_form(self.body)? {
+                    Cow::Borrowed(json) => Cow::Borrowed(json.as_bytes()),
+                    Cow::Owned(json) => Cow::Owned(json.into_bytes()),
+                }
             }
-            (_, Content::Json) => Ok(delivery::gitlab::push(self.body)?),
-            (_, Content::Form | Content::Other) => Err(Error::UnsupportedContentType),
-        }
+            (_, Content::Form | Content::Other) => return Err(Error::UnsupportedContentType),
+        };
+        Ok(match self.provider {
+            Provider::Github => delivery::github::push(&json),
+            Provider::Forgejo => delivery::forgejo::push(&json),
+            Provider::Gitlab | Provider::Unspecified => delivery::gitlab::push(&json),
+        }?)
     }
 
-    /// Stores the push in JetStream, and says which deploy it means.
-    async fn publish(&self, push: &Push) -> Result<Uuid, Error> {
-        let (identity, earlier) = self.identity(push).await?;
-        let (attempt, original_place) = attempt(earlier.as_ref());
-        let deploy_id = ids::deploy_id(self.app, &identity, attempt);
-        self.learn_repo_id(push).await;
-        let event = self.event(push, deploy_id, &identity, attempt, original_place);
-        let Ingress { publisher, metrics, .. } = self.ingress;
-        let published = publisher.push(self.app, &event, self.answer_by);
-        metrics.publishing(published).await.map_err(Error::cannot_accept)?;
-        tracing::info!(deploy.id = %deploy_id, sha = %push.after, attempt, "push published");
-        Ok(deploy_id)
-    }
-
-    /// The push's identity and what became of it before.
-    async fn identity(&self, push: &Push) -> Result<(Identity, Option<Earlier>), Error> {
-        if let Some(identity) = &self.identity {
-            return Ok((identity.clone(), self.source.earlier.clone()));
-        }
-        let identity = Identity::of_change(
-            self.provider,
-            push.repo_id.unwrap_or_default(),
-            &push.reference,
-            push.before.as_str(),
-            push.after.as_str(),
-        );
-        let read =
-            self.ingress.store.source_of_delivery(self.app, self.provider.name(), Some(&identity));
-        let source = read.await.map_err(Error::cannot_accept)?;
-        Ok((identity, source.and_then(|source| source.earlier)))
-    }
-
-    /// Another push will do as well if this does not work.
-    async fn learn_repo_id(&self, push: &Push) {
-        let id = push.repo_id.and_then(|id| i64::try_from(id).ok());
-        let (None, Some(id)) = (self.source.repo_id, id) else { return };
-        if let Err(error) = self.ingress.store.learn_repo_id(self.app, &push.repo, id).await {
-            tracing::warn!(%error, "the repository's id could not be kept");
-        }
-    }
-
-    fn event(
-        &self,
-        push: &Push,
-        deploy_id: Uuid,
-        identity: &Identity,
-        attempt: u32,
-        original_place: Option<Place>,
-    ) -> PushEvent {
-        PushEvent {
-            deploy_id: deploy_id.to_string(),
-            app_id: self.app.to_string(),
-            provider: self.provider.into(),
-            repo_full_name: push.repo.clone(),
-            repo_id: push.repo_id.unwrap_or_default(),
-            branch: push.branch().unwrap_or_default().to_owned(),
-            before: push.before.to_string(),
-            after: push.after.to_string(),
-            pushed_at: push.pushed_at,
-            identity: identity.to_string(),
-            attempt,
-            original_place,
+    fn intake(&self) -> Intake<'_> {
+        Intake {
+            ingress: self.ingress,
+            app: self.app,
+            provider: self.provider,
+            source: &self.source,
+            identity: self.identity.clone(),
+            origin: Origin::Webhook,
             delivery_id: self.delivery_id(),
-            received_at: Some(crate::time::to_proto(self.received_at)),
-            clone_url: self.source.clone_url.clone(),
-            changed_paths: push.changed_paths.clone(),
-            paths_truncated: push.paths_truncated,
+            received_at: self.received_at,
+            answer_by: self.answer_by,
+        }
+    }
+
+    /// What is known of it before it is read.
+    fn entry(&self) -> Entry {
+        Entry {
+            app: self.app,
+            provider: self.provider,
+            origin: Origin::Webhook,
+            delivery_id: self.delivery_id(),
+            event: self.event().unwrap_or_default().to_owned(),
+            verdict: Verdict::Unavailable,
+            deploy_id: None,
+            sha: None,
+            branch: None,
+            secret: self.secret,
+            received_at: self.received_at,
         }
     }
 
     /// What the provider shows in its list of deliveries.
     fn delivery_id(&self) -> String {
         let names: &[&str] = match self.provider {
-            Provider::Github | Provider::Forgejo => &["x-github-delivery"],
+            Provider::Github => &["x-github-delivery"],
+            Provider::Forgejo => &["x-forgejo-delivery", "x-gitea-delivery", "x-github-delivery"],
             Provider::Gitlab | Provider::Unspecified => {
                 &["idempotency-key", "webhook-id", "x-gitlab-event-uuid"]
             }
@@ -189,64 +167,22 @@ impl Delivery<'_> {
     }
 }
 
-/// A redelivery means the same deploy, until that has failed or was cancelled: then a person asks again, for the next
-/// attempt in the push's first place in the order, so that it never overtakes a newer push.
-fn attempt(earlier: Option<&Earlier>) -> (u32, Option<Place>) {
-    let Some(earlier) = earlier else { return (0, None) };
-    let attempt = earlier.attempt.saturating_add(earlier.failed.into());
-    (attempt, earlier.place.filter(|_| attempt > 0))
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Content {
-    Json,
-    Form,
-    Other,
-}
-
-fn content_type(header: &str) -> Content {
-    let essence = header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.strip_prefix("application/") {
-        Some("json") => Content::Json,
-        Some("x-www-form-urlencoded") => Content::Form,
-        Some(structured) if structured.ends_with("+json") => Content::Json,
-        Some(_) | None => Content::Other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PLACE: Place = Place { epoch: 1, sequence: 5 };
-
-    fn earlier(attempt: u32, failed: bool) -> Earlier {
-        Earlier { attempt, failed, place: Some(PLACE) }
-    }
-
-    #[test]
-    fn a_redelivery_means_the_same_deploy() {
-        assert_eq!(attempt(None), (0, None));
-        assert_eq!(attempt(Some(&earlier(0, false))), (0, None));
-        assert_eq!(attempt(Some(&earlier(2, false))), (2, Some(PLACE)));
-    }
-
-    #[test]
-    fn after_a_failure_it_is_the_next_attempt_in_its_first_place() {
-        assert_eq!(attempt(Some(&earlier(0, true))), (1, Some(PLACE)));
-        assert_eq!(attempt(Some(&earlier(2, true))), (3, Some(PLACE)));
-    }
-
-    #[test]
-    fn a_content_type_may_have_parameters() {
-        for json in ["application/json", "Application/JSON; charset=utf-8", "application/x.y+json"]
-        {
-            assert_eq!(content_type(json), Content::Json, "{json}");
-        }
-        let form = "application/x-www-form-urlencoded; charset=UTF-8";
-        assert_eq!(content_type(form), Content::Form);
-        for other in ["", "text/plain", "text/json", "application/jsonp", "multipart/form-data"] {
-            assert_eq!(content_type(other), Content::Other, "{other}");
-        }
+/// The contract's words for a push that is not deployed.
+fn status(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::RepositoryMismatch => "repository mismatch, no deploy triggered",
+        Verdict::BranchDeleted => "branch deleted, no deploy triggered",
+        Verdict::BranchMismatch => "branch mismatch, no deploy triggered",
+        Verdict::AutoDeployDisabled => "auto_deploy disabled",
+        Verdict::SkippedByMessage => "skipped by commit message",
+        Verdict::NoWatchedPath => "no watched path changed",
+        Verdict::Unchanged => "sha unchanged, skipped",
+        // No push that is filtered out.
+        Verdict::Queued
+        | Verdict::Duplicate
+        | Verdict::Ping
+        | Verdict::IgnoredEvent
+        | Verdict::Malformed
+        | Verdict::Unavailable => "no deploy triggered",
     }
 }
