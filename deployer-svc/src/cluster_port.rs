@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
 use paas_proto::cluster::{
-    Build, GetBuildRequest, PutBackRequest, RollOutRequest, Rollout, StartBuildRequest,
-    StopBuildRequest, WatchRequest, WatchResponse, cluster_client::ClusterClient,
-    cluster_server::SERVICE_NAME,
+    Build, GetBuildRequest, LogsRequest, LogsResponse, PutBackRequest, RemoveRequest,
+    RollOutRequest, Rollout, StartBuildRequest, StopBuildRequest, WatchRequest, WatchResponse,
+    cluster_client::ClusterClient, cluster_server::SERVICE_NAME,
 };
+use tokio::time::timeout;
 use tonic::{
     Code, Request, Response, Status, service::interceptor::InterceptedService, transport::Channel,
 };
@@ -55,13 +56,20 @@ impl From<Status> for Error {
 /// A client of a cluster's agent. Cheap to clone; connects by itself, and again.
 #[derive(Debug, Clone)]
 pub struct Cluster {
-    client: ClusterClient<InterceptedService<Channel, Outgoing>>,
+    client: Client,
+    /// On a connection of its own: whoever reads lines slowly holds up nobody else's answers.
+    logs: Client,
 }
 
+type Client = ClusterClient<InterceptedService<Channel, Outgoing>>;
+
 impl Cluster {
-    fn new(channel: Channel, outgoing: Outgoing) -> Self {
-        let client = ClusterClient::with_interceptor(channel, outgoing);
-        Self { client: client.max_decoding_message_size(AGENT_MESSAGE_BYTES) }
+    fn new(channel: Channel, logs: Channel, outgoing: Outgoing) -> Self {
+        let client = |channel, outgoing| {
+            ClusterClient::with_interceptor(channel, outgoing)
+                .max_decoding_message_size(AGENT_MESSAGE_BYTES)
+        };
+        Self { client: client(channel, outgoing.clone()), logs: client(logs, outgoing) }
     }
 
     /// Creates the PipelineRun, or finds it.
@@ -99,6 +107,25 @@ impl Cluster {
         answer.rollout.ok_or_else(incomplete)
     }
 
+    /// Lines of a build's steps or of an app's pods, for as long as the stream lasts.
+    pub async fn logs(
+        &self,
+        message: LogsRequest,
+    ) -> Result<impl Stream<Item = Result<LogsResponse, Error>> + Send + use<>, Error> {
+        let mut client = self.logs.clone();
+        // The stream may last; its beginning may not.
+        let answer = timeout(DEADLINE, client.logs(message));
+        let answer = async { answer.await.unwrap_or_else(|_| Err(late())) };
+        let lines = call(Call::Logs, answer).await?;
+        Ok(lines.map(|line| line.map_err(Error::from)))
+    }
+
+    /// Deletes the app's objects.
+    pub async fn remove(&self, message: RemoveRequest) -> Result<(), Error> {
+        let mut client = self.client.clone();
+        call(Call::Remove, client.remove(request(message))).await.map(drop)
+    }
+
     /// Hints of what moved, for as long as the stream lasts.
     pub async fn watch(
         &self,
@@ -128,6 +155,10 @@ fn request<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(DEADLINE);
     request
+}
+
+fn late() -> Status {
+    Status::deadline_exceeded("the cluster agent did not answer in time")
 }
 
 fn incomplete() -> Error {

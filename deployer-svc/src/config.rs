@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use telemetry::LogFormat;
 
 use crate::{
-    agent, broker, cluster_port, doctor, intake, probe, rebuild, repair::republish, runner, store,
-    streams,
+    agent, broker, cluster_port, doctor, intake, logs, probe, rebuild, repair::republish, runner,
+    store, streams,
 };
 
 /// Allowance beyond what Tekton and Kubernetes were told, before the deployer gives up in their place.
@@ -84,6 +84,9 @@ pub struct Serve {
     /// How the intake deals with the broker.
     #[command(flatten)]
     pub intake: intake::Settings,
+    /// The logs of builds.
+    #[command(flatten)]
+    pub logs: logs::Settings,
     /// Where the cluster's agent is.
     #[command(flatten)]
     pub cluster: cluster_port::Settings,

@@ -6,7 +6,9 @@ mod deploys;
 mod errors;
 mod health;
 pub(crate) mod http;
+mod logs;
 mod messages;
+mod releases;
 mod repair;
 mod watch;
 

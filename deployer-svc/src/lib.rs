@@ -18,10 +18,12 @@ pub mod failpoints;
 mod grpc;
 mod inbound;
 pub mod intake;
+mod logs;
 mod metrics;
 pub mod probe;
 pub mod rebuild;
 pub mod relay;
+mod removal;
 pub mod repair;
 mod rpc;
 pub mod runner;
@@ -53,6 +55,7 @@ use broker::Monitor;
 use cluster_port::Cluster;
 use config::{Migrate, Rebuild, Republish, Serve};
 use grpc::{Deploys, Health, Readiness, auth};
+use logs::{Keeper, Timelines};
 use metrics::Gauges;
 use repair::Repair;
 use runner::Runner;
@@ -89,6 +92,13 @@ pub async fn serve(
             config.broker.stream_prefix.clone(),
             shutdown.clone(),
         ),
+        timelines: Timelines::new(
+            store.clone(),
+            notifications.clone(),
+            cluster.clone(),
+            shutdown.clone(),
+        ),
+        cluster: cluster.clone(),
         shutdown: shutdown.clone(),
     };
     let serving = grpc::serve(
@@ -201,6 +211,13 @@ impl Parts<'_> {
         let runner =
             Runner::new(store.clone(), notifications.clone(), cluster.clone(), config.limits());
         work.spawn(keep("runner", shutdown, move |shutdown| runner.clone().run(shutdown)));
+        let keeper = Keeper::new(store.clone(), notifications.clone(), cluster.clone());
+        work.spawn(keep("build logs", shutdown, move |shutdown| keeper.clone().run(shutdown)));
+        let removed = (store.clone(), cluster.clone());
+        work.spawn(keep("removal", shutdown, move |shutdown| {
+            let (store, cluster) = removed.clone();
+            removal::run(store, cluster, shutdown).map(Ok)
+        }));
         let woken = store.clone();
         work.spawn(keep("wake", shutdown, move |shutdown| {
             wake::run(woken.clone(), cluster.clone(), shutdown)
@@ -212,9 +229,10 @@ impl Parts<'_> {
             intake::run(store, jetstream, prefix, limits, settings, shutdown).map(Ok)
         }));
         let pruned = (store.clone(), jetstream.clone(), prefix.clone());
+        let logs_kept = config.logs.kept();
         work.spawn(keep("prune", shutdown, move |shutdown| {
             let (store, jetstream, prefix) = pruned.clone();
-            repair::prune(store, jetstream, prefix, shutdown).map(Ok)
+            repair::prune(store, jetstream, prefix, logs_kept, shutdown).map(Ok)
         }));
         work.spawn(keep("relay", shutdown, move |shutdown| {
             let (store, notifications) = (store.clone(), notifications.clone());

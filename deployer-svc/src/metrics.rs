@@ -49,6 +49,8 @@ pub(crate) struct Metrics {
     call: Seconds,
     published: Counter,
     rebuilds: Counter,
+    build_log_lines: Counter,
+    build_logs_following: Gauge,
     ready: Gauge,
 }
 
@@ -118,6 +120,15 @@ impl Metrics {
                 "paas_deployer_consumer_rebuilds",
                 "Times that a consumer delivered nothing although messages were pending, and was subscribed anew.",
             ),
+            build_log_lines: meter.counter(
+                "paas_deployer_build_log_lines",
+                "Lines of builds that were kept.",
+            ),
+            build_logs_following: meter.gauge(
+                "paas_deployer_build_logs_following",
+                Unit::Number,
+                "Builds whose logs this process reads now.",
+            ),
             ready: meter.gauge(
                 "paas_deployer_ready",
                 Unit::Number,
@@ -159,6 +170,7 @@ impl Metrics {
         }
         self.takeovers.start(&[]);
         self.published.start(&[]);
+        self.build_log_lines.start(&[]);
     }
 
     /// A message was settled, or left.
@@ -232,6 +244,16 @@ impl Metrics {
     /// A stuck consumer was subscribed anew.
     pub(crate) fn consumer_rebuilt(&self, stream: Stream) {
         self.rebuilds.one(&[stream.label()]);
+    }
+
+    /// Lines of a build were kept.
+    pub(crate) fn build_log_lines(&self, lines: u32) {
+        self.build_log_lines.add(lines.into(), &[]);
+    }
+
+    /// So many builds' logs are read now.
+    pub(crate) fn build_logs_following(&self, logs: usize) {
+        self.build_logs_following.set(u32::try_from(logs).unwrap_or(u32::MAX).into(), &[]);
     }
 
     /// What `/readyz` says.

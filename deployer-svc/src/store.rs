@@ -4,6 +4,7 @@
 
 mod append;
 mod backlog;
+mod build_logs;
 mod changes;
 mod command;
 mod connection;
@@ -21,14 +22,18 @@ mod outbox;
 mod projection;
 mod read;
 mod recheck;
+mod releases;
+mod removal;
 mod sql;
 mod survey;
 mod take_in;
+mod timeline;
 mod transplant;
 
 use std::time::Duration;
 
 pub use backlog::Backlog;
+pub(crate) use build_logs::{Followed, LogState, NewChunk};
 pub use command::CommandError;
 pub(crate) use connection::{Link, drive};
 pub use connection::{Settings, Store};
@@ -42,8 +47,11 @@ pub use notifications::Notifications;
 pub use outbox::{Outbox, Recorded};
 pub use read::{DeployInputs, DeploySummary, EventSummary, InvalidPageToken, PageToken};
 pub use recheck::Recheck;
+pub use releases::ReleaseSummary;
+pub use removal::RemovalError;
 pub use survey::Survey;
 pub use take_in::{Inbound, TakenIn};
+pub(crate) use timeline::{Scope, StoredChunk, ToldEvent};
 
 /// What one call may take, waiting for a connection included. The limits within are shorter; this one also holds when
 /// the server says nothing at all.

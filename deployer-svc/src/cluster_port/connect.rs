@@ -22,6 +22,9 @@ use crate::rpc;
 /// The largest message either side takes: answers are small.
 pub const AGENT_MESSAGE_BYTES: usize = 1 << 20;
 const PIPE_BYTES: usize = 256 * 1024;
+/// What one reader of lines may leave unread; and all of them together, which is more than all can be.
+const LOG_STREAM_BYTES: u32 = 64 * 1024;
+const LOG_CONNECTION_BYTES: u32 = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
@@ -87,8 +90,10 @@ pub fn in_process<A: Agent>(
             io::Result::Ok(TokioIo::new(ours))
         }
     });
-    let channel = Endpoint::from_static("http://in-process").connect_with_connector_lazy(connector);
-    (Cluster::new(channel, Outgoing::default()), server)
+    let endpoint = Endpoint::from_static("http://in-process");
+    let logs = for_logs(endpoint.clone()).connect_with_connector_lazy(connector.clone());
+    let channel = endpoint.connect_with_connector_lazy(connector);
+    (Cluster::new(channel, logs, Outgoing::default()), server)
 }
 
 /// A client of the agent at an address. Nothing is sent in plaintext that others could use.
@@ -106,7 +111,15 @@ pub fn remote(url: &str, settings: &Settings) -> anyhow::Result<Cluster> {
         Some(token) => Outgoing::with_token(token)?,
         None => Outgoing::default(),
     };
-    Ok(Cluster::new(lazily(endpoint), outgoing))
+    let logs = lazily(for_logs(endpoint.clone()));
+    Ok(Cluster::new(lazily(endpoint), logs, outgoing))
+}
+
+/// Each reader has its share of the connection, so that none has another's.
+fn for_logs(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .initial_stream_window_size(LOG_STREAM_BYTES)
+        .initial_connection_window_size(LOG_CONNECTION_BYTES)
 }
 
 fn lazily(endpoint: Endpoint) -> Channel {

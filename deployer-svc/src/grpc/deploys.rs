@@ -9,7 +9,8 @@ use paas_proto::{
         CancelDeployRequest, CancelDeployResponse, DiscardDeadLetterRequest,
         DiscardDeadLetterResponse, GetDeadLetterRequest, GetDeadLetterResponse, GetDeployRequest,
         GetDeployResponse, ListDeadLettersRequest, ListDeadLettersResponse, ListDeploysRequest,
-        ListDeploysResponse, RedeployRequest, RedeployResponse, ReplayRequest,
+        ListDeploysResponse, ListReleasesRequest, ListReleasesResponse, LogsRequest,
+        RedeployRequest, RedeployResponse, RemoveAppRequest, RemoveAppResponse, ReplayRequest,
         ResumeAutoDeployRequest, ResumeAutoDeployResponse, RetryDeadLetterRequest,
         RetryDeadLetterResponse, RollBackRequest, RollBackResponse, WatchDeployRequest,
         WatchDeployResponse, deploys_server::Deploys as Service,
@@ -21,14 +22,16 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
-use super::{errors, messages, repair::Replayed, watch::Watch};
+use super::{errors, logs::Told, messages, repair::Replayed, watch::Watch};
 use crate::{
+    cluster_port::Cluster,
+    logs::Timelines,
     repair::Repair,
-    store::{DeploySummary, Notifications, PageToken, Store},
+    store::{App, DeploySummary, Notifications, PageToken, Store},
 };
 
 const DEFAULT_PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 200;
+pub(super) const LARGEST_PAGE: u32 = 200;
 /// For the record, when the caller does not say who asks.
 const SOMEBODY: &str = "somebody";
 
@@ -38,6 +41,8 @@ pub(crate) struct Deploys {
     pub(crate) store: Store,
     pub(crate) notifications: Notifications,
     pub(crate) repair: Repair,
+    pub(crate) timelines: Timelines,
+    pub(crate) cluster: Cluster,
     /// Ends the watches, which would otherwise outlast the shutdown.
     pub(crate) shutdown: CancellationToken,
 }
@@ -64,7 +69,7 @@ impl Service for Deploys {
             token => Some(token.parse::<PageToken>().map_err(errors::no_page)?),
         };
         let size = page_size(request.page_size);
-        self.ensure_app(app).await?;
+        self.app(app).await?;
         let page = self.store.deploys(app, size, after.as_ref()).await;
         let (deploys, next) = page.map_err(errors::of_store)?;
         Ok(Response::new(ListDeploysResponse {
@@ -119,7 +124,7 @@ impl Service for Deploys {
     ) -> Result<Response<RollBackResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
         let app = messages::id("app_id", &request.app_id)?;
-        let to = messages::optional_id("deploy_id", &request.deploy_id)?.map(DeployId);
+        let to = self.wanted(app, &request).await?;
         let by = or_somebody(messages::name("requested_by", request.requested_by)?);
         let deploy = requested_deploy(app, ids::Request::RollBack, request.request_id)?;
         self.begin(&metadata, app, deploy, Command::RollBack { deploy, to, by }).await?;
@@ -139,26 +144,29 @@ impl Service for Deploys {
 
     async fn list_releases(
         &self,
-        _request: Request<paas_proto::deploys::ListReleasesRequest>,
-    ) -> Result<Response<paas_proto::deploys::ListReleasesResponse>, Status> {
-        Err(Status::unimplemented("to come"))
+        request: Request<ListReleasesRequest>,
+    ) -> Result<Response<ListReleasesResponse>, Status> {
+        Ok(Response::new(self.listed_releases(request.into_inner()).await?))
     }
 
-    type LogsStream =
-        Pin<Box<dyn Stream<Item = Result<paas_proto::deploys::LogsResponse, Status>> + Send>>;
+    type LogsStream = Told;
 
     async fn logs(
         &self,
-        _request: Request<paas_proto::deploys::LogsRequest>,
+        request: Request<LogsRequest>,
     ) -> Result<Response<Self::LogsStream>, Status> {
-        Err(Status::unimplemented("to come"))
+        Ok(Response::new(self.told(request.into_inner()).await?))
     }
 
     async fn remove_app(
         &self,
-        _request: Request<paas_proto::deploys::RemoveAppRequest>,
-    ) -> Result<Response<paas_proto::deploys::RemoveAppResponse>, Status> {
-        Err(Status::unimplemented("to come"))
+        request: Request<RemoveAppRequest>,
+    ) -> Result<Response<RemoveAppResponse>, Status> {
+        let RemoveAppRequest { app_id, requested_by } = request.into_inner();
+        let app = messages::id("app_id", &app_id)?;
+        let by = or_somebody(messages::name("requested_by", requested_by)?);
+        self.removed(app, by).await?;
+        Ok(Response::new(RemoveAppResponse {}))
     }
 
     type ReplayStream = Replayed;
@@ -203,14 +211,14 @@ impl Service for Deploys {
 }
 
 impl Deploys {
-    async fn deploy(&self, id: Uuid) -> Result<DeploySummary, Status> {
+    pub(super) async fn deploy(&self, id: Uuid) -> Result<DeploySummary, Status> {
         let found = self.store.deploy(id).await.map_err(errors::of_store)?;
         found.ok_or_else(|| errors::no_deploy(id))
     }
 
-    pub(super) async fn ensure_app(&self, app: Uuid) -> Result<(), Status> {
-        let found = self.store.app(app).await.map_err(errors::of_store)?;
-        found.map(|_| ()).ok_or_else(|| errors::no_app(app))
+    pub(super) async fn app(&self, id: Uuid) -> Result<App, Status> {
+        let found = self.store.app(id).await.map_err(errors::of_store)?;
+        found.ok_or_else(|| errors::no_app(id))
     }
 
     /// Begins a deploy that a person asked for. One that is known is the same request again: the line forgets deploys

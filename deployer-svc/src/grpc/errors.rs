@@ -4,8 +4,10 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::{
+    cluster_port,
+    logs::{self, InvalidCursor},
     repair,
-    store::{CommandError, Error, InvalidPageToken, LetterError},
+    store::{CommandError, Error, InvalidPageToken, LetterError, RemovalError},
 };
 
 /// | what happened | code | is trying again any use? |
@@ -30,7 +32,7 @@ pub(super) fn of_store(error: Error) -> Status {
             tracing::debug!(%error, "a call could not be answered");
             Status::unavailable("the database cannot answer now; try again")
         }
-        Error::UnknownApp(app) => no_app(app),
+        Error::UnknownApp(app) | Error::DeletedApp(app) => no_app(app),
         Error::LeaseLost(_) | Error::Permanent(_) => {
             tracing::error!(%error, "a call failed");
             Status::internal("internal error; see the deployer's log")
@@ -60,6 +62,31 @@ pub(super) fn of_repair(error: repair::Error) -> Status {
             Status::unavailable("the broker cannot answer now; try again")
         }
     }
+}
+
+pub(super) fn of_logs(error: logs::Error) -> Status {
+    match error {
+        logs::Error::Store(error) => of_store(error),
+        logs::Error::Busy => Status::resource_exhausted(error.to_string()),
+        logs::Error::Draining => draining(),
+    }
+}
+
+pub(super) fn of_removal(error: RemovalError) -> Status {
+    match error {
+        RemovalError::Store(error) => of_store(error),
+        RemovalError::Underway => Status::failed_precondition(error.to_string()),
+    }
+}
+
+/// The app is deleted all the same: what the cluster refuses for now is done later.
+pub(super) fn of_cluster(error: &cluster_port::Error) -> Status {
+    tracing::warn!(%error, "a deleted app is still on the cluster; trying later");
+    Status::unavailable("the app is deleted, and what it has on the cluster will be; try again")
+}
+
+pub(super) fn no_cursor(error: InvalidCursor) -> Status {
+    Status::invalid_argument(format!("cursor is {error}"))
 }
 
 pub(super) fn no_letter(id: u64) -> Status {

@@ -32,7 +32,7 @@ impl Deploys {
         let by = or_somebody(messages::name("requested_by", request.requested_by.clone())?);
         let selection = selection(&request)?;
         if let Some(app) = selection.app {
-            self.ensure_app(app).await?;
+            self.app(app).await?;
         }
         let dry_run = request.dry_run.unwrap_or(true);
         let replay = self.repair.replay(selection, dry_run, by).await.map_err(errors::of_repair)?;

@@ -184,6 +184,10 @@ telemetry::labels! {
         RollOut = "roll_out",
         /// `PutBack`.
         PutBack = "put_back",
+        /// `Logs`: only its beginning is measured.
+        Logs = "logs",
+        /// `Remove`.
+        Remove = "remove",
         /// `Watch`: only its beginning is measured.
         Watch = "watch",
     }
@@ -198,6 +202,8 @@ impl Call {
             Self::GetBuild => "GetBuild",
             Self::RollOut => "RollOut",
             Self::PutBack => "PutBack",
+            Self::Logs => "Logs",
+            Self::Remove => "Remove",
             Self::Watch => "Watch",
         }
     }

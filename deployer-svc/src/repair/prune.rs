@@ -1,4 +1,5 @@
-//! Keeps the inbox as long as a message can come again, and no longer.
+//! Keeps the inbox as long as a message can come again, the logs of builds as long as somebody wants them, and neither
+//! longer.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -17,6 +18,8 @@ const FIRST: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_hours(1);
 /// In one transaction; a short wait follows, so that nobody waits for the database long.
 const BATCH: u32 = 1_000;
+/// The same of logs, each of which may have a hundred chunks.
+const LOGS: u32 = 20;
 const BREATH: Duration = Duration::from_millis(100);
 /// Beyond the age at which the stream forgets a message: for clocks that differ and a message that was in hand.
 const MARGIN: Duration = Duration::from_hours(24);
@@ -34,6 +37,7 @@ pub(crate) async fn run(
     store: Store,
     jetstream: Context,
     prefix: Prefix,
+    logs_kept: Duration,
     shutdown: CancellationToken,
 ) {
     let work = async {
@@ -43,6 +47,13 @@ pub(crate) async fn run(
                 Ok(0) => {}
                 Ok(pruned) => tracing::info!(pruned, "forgot old messages of the inbox"),
                 Err(error) => tracing::warn!(%error, "the inbox was not pruned; trying later"),
+            }
+            match in_batches(LOGS, || store.prune_logs(logs_kept, LOGS)).await {
+                Ok(0) => {}
+                Ok(pruned) => tracing::info!(pruned, "forgot old logs of builds"),
+                Err(error) => {
+                    tracing::warn!(%error, "the logs of builds were not pruned; trying later")
+                }
             }
             sleep(backoff::jittered(EVERY)).await;
         }
@@ -60,11 +71,19 @@ async fn prune(store: &Store, jetstream: &Context, prefix: &Prefix) -> Result<u6
         }
         kept = kept.max(age);
     }
+    Ok(in_batches(BATCH, || store.prune_inbox(kept + MARGIN, BATCH)).await?)
+}
+
+/// Forgets until there is less than a batch of it.
+async fn in_batches<F>(size: u32, mut forget: impl FnMut() -> F) -> Result<u64, store::Error>
+where
+    F: Future<Output = Result<u64, store::Error>>,
+{
     let mut pruned = 0;
     loop {
-        let batch = store.prune_inbox(kept + MARGIN, BATCH).await?;
+        let batch = forget().await?;
         pruned += batch;
-        if batch < u64::from(BATCH) {
+        if batch < u64::from(size) {
             return Ok(pruned);
         }
         sleep(BREATH).await;

@@ -41,7 +41,7 @@ pub(super) async fn append(
         line = evolve(line, event);
         changes.0.extend(project(tx, app, event, &line, traceparent).await?);
     }
-    let moved = Locked { version, line, lease: locked.lease };
+    let moved = Locked { version, line, ..locked };
     move_on(tx, app, locked.version, &moved, due).await?;
     Ok((moved, changes))
 }

@@ -46,6 +46,9 @@ impl Store {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
         let locked = lock(&tx, app).await?;
+        if locked.is_deleted {
+            return Err(Error::DeletedApp(app));
+        }
         let events = match decide(&locked.line, command.clone()) {
             Ok(events) => events,
             Err(rejection) => return Ok(Err(rejection)),

@@ -18,6 +18,9 @@ pub enum Error {
     /// There is no such app.
     #[error("app {0} is not known")]
     UnknownApp(Uuid),
+    /// There was one.
+    #[error("app {0} was deleted")]
+    DeletedApp(Uuid),
     /// Somebody else holds the line's lease by now.
     #[error("the lease on the line of app {0} is held by somebody else")]
     LeaseLost(Uuid),

@@ -23,7 +23,7 @@ const INGRESS: &str = "select, insert on tenants; \
 
 /// What the deployer needs, and no more: it never sees the sealed secrets of a link.
 pub(super) const DEPLOYER: &str = "select on apps; \
-    update (name, deleted_at, deleted_name) on apps; \
+    update (name, deleted_at, deleted_name, removed_at) on apps; \
     select (app_id, provider, repo_full_name, repo_id, clone_url, branch, auto_deploy_enabled, \
         auto_deploy_paused_by, last_deploy_sha, created_at, updated_at), \
         update (last_deploy_sha, auto_deploy_paused_by, updated_at) on app_git_sources; \

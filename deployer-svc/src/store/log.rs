@@ -18,23 +18,30 @@ pub(super) struct Locked {
     pub(super) line: Line,
     /// Who works on it.
     pub(super) lease: Option<Uuid>,
+    /// Whether its app is deleted: then nothing is begun any more.
+    pub(super) is_deleted: bool,
 }
 
 /// Locks an app's line; the first time, there is none yet. It must be the first thing that the transaction does.
 pub(super) async fn lock(tx: &Transaction<'_>, app: Uuid) -> Result<Locked, Error> {
     let row = lock_row(tx, app).await?;
     let line = read_state(tx, app, row.try_get("state")?).await?;
-    Ok(Locked { version: row.try_get("version")?, line, lease: row.try_get("lease")? })
+    let is_deleted = row.try_get("is_deleted")?;
+    Ok(Locked { version: row.try_get("version")?, line, lease: row.try_get("lease")?, is_deleted })
 }
 
-/// The same, with the row of `lines` as it is: `version`, `state` and `lease`.
+/// The same, with the row of `lines` as it is: `version`, `state` and `lease`; and whether the app `is_deleted`, which is
+/// asked so that a schema answers, too, in which nothing can be deleted yet.
 ///
 /// Postgres numbers a transaction when it first writes, and locking a row can count as writing before the lock is had.
 /// The advisory lock does not: so these numbers rise with the versions of a line, and the relay can publish in their
 /// order.
 pub(super) async fn lock_row(tx: &Transaction<'_>, app: Uuid) -> Result<Row, Error> {
     const TURN: &str = "select pg_advisory_xact_lock($1)";
-    const LOCK: &str = "select version, state, lease from lines where app_id = $1 for update";
+    const LOCK: &str = "select version, state, lease, \
+             exists (select from apps where apps.app_id = lines.app_id \
+                 and to_jsonb(apps) ->> 'deleted_at' is not null) as is_deleted \
+         from lines where app_id = $1 for update";
     const BEGIN: &str =
         "insert into lines (app_id, state) select app_id, $2 from apps where app_id = $1";
     let (turn, _) = app.as_u64_pair();

@@ -1,4 +1,5 @@
-//! Word that something was appended to a line, or that it is to be looked at: a hint. Whoever waits for it polls as well.
+//! Word that something was appended to a line or to its builds' logs, or that a line is to be looked at: a hint. Whoever
+//! waits for it polls as well.
 
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use super::{
 
 /// Hints that a slow receiver may be behind before it loses some.
 const BACKLOG: usize = 1024;
+const LISTEN: &str = "listen paas_lines; listen paas_logs";
+const LOGS: &str = "paas_logs";
 /// Before a broken connection is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -22,24 +25,26 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Notifications {
     apps: broadcast::Sender<Uuid>,
+    logs: broadcast::Sender<Uuid>,
 }
 
 impl Notifications {
     /// Listens on a connection of its own, again whenever that breaks, until the shutdown.
     #[must_use]
     pub fn listen(store: &Store, shutdown: CancellationToken) -> Self {
-        let (apps, _) = broadcast::channel(BACKLOG);
-        let (link, sender) = (store.link().clone(), apps.clone());
+        let heard =
+            Self { apps: broadcast::channel(BACKLOG).0, logs: broadcast::channel(BACKLOG).0 };
+        let (link, told) = (store.link().clone(), heard.clone());
         tokio::spawn(shutdown.run_until_cancelled_owned(async move {
             loop {
-                if let Err(error) = hear(&link, &sender).await {
+                if let Err(error) = hear(&link, &told).await {
                     // Whoever waits for hints polls as well: nothing is late by more than a second.
                     tracing::debug!(%error, "not listening for moved lines for a moment");
                 }
                 sleep(PAUSE).await;
             }
         }));
-        Self { apps }
+        heard
     }
 
     /// The apps whose line moves from now on. Whoever is too slow loses some and gets `Lagged`.
@@ -47,18 +52,24 @@ impl Notifications {
     pub fn subscribe(&self) -> broadcast::Receiver<Uuid> {
         self.apps.subscribe()
     }
+
+    /// The apps of whose builds more is kept from now on, in the same way.
+    pub(crate) fn subscribe_logs(&self) -> broadcast::Receiver<Uuid> {
+        self.logs.subscribe()
+    }
 }
 
-async fn hear(link: &Link, apps: &broadcast::Sender<Uuid>) -> Result<(), Error> {
+async fn hear(link: &Link, told: &Notifications) -> Result<(), Error> {
     let (client, mut messages) = within(link.open()).await?;
-    let listen = within(async { Ok(client.batch_execute("listen paas_lines").await?) });
+    let listen = within(async { Ok(client.batch_execute(LISTEN).await?) });
     let forward = async {
         while let Some(message) = messages.next().await {
             if let AsyncMessage::Notification(notification) = message?
                 && let Ok(app) = Uuid::try_parse(notification.payload())
             {
+                let told = if notification.channel() == LOGS { &told.logs } else { &told.apps };
                 // Nobody may be waiting at the moment.
-                let _ = apps.send(app);
+                let _ = told.send(app);
             }
         }
         Err(Error::closed())

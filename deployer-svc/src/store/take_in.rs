@@ -77,7 +77,10 @@ impl Store {
         app: Uuid,
         push: &Push,
     ) -> Result<TakenIn, Error> {
-        const LOOK: &str = "select exists (select from apps where app_id = $1) as has_app,                  exists (select from deploys where deploy_id = $2) \
+        const LOOK: &str = "select exists (select from apps where app_id = $1) as has_app, \
+                 exists (select from apps where app_id = $1 \
+                     and to_jsonb(apps) ->> 'deleted_at' is not null) as is_deleted, \
+                 exists (select from deploys where deploy_id = $2) \
                      or exists (select from inbox \
                          where stream = $3 and message_id = $4 and sequence = $5) as is_known";
         within(async {
@@ -86,10 +89,13 @@ impl Store {
             let (deploy, sequence) = (push.mark.deploy.0, bigint(*sequence)?);
             let found = row(&client, LOOK, &[&app, &deploy, stream, message_id, &sequence]).await?;
             let found = found.ok_or_else(|| Error::permanent("a question without an answer"))?;
-            match (found.try_get("is_known")?, found.try_get("has_app")?) {
-                (true, _) => Ok(TakenIn::AlreadyKnown),
-                (false, true) => Ok(TakenIn::Recorded),
-                (false, false) => Err(Error::UnknownApp(app)),
+            let (is_known, has_app): (bool, bool) =
+                (found.try_get("is_known")?, found.try_get("has_app")?);
+            match (has_app, found.try_get("is_deleted")?) {
+                _ if is_known => Ok(TakenIn::AlreadyKnown),
+                (true, false) => Ok(TakenIn::Recorded),
+                (true, true) => Err(Error::DeletedApp(app)),
+                (false, _) => Err(Error::UnknownApp(app)),
             }
         })
         .await
@@ -106,6 +112,9 @@ pub(super) async fn record(
 ) -> Result<(TakenIn, Changes), Error> {
     if is_on_record(tx, push.mark.deploy.0).await? {
         return Ok((TakenIn::AlreadyKnown, Changes::default()));
+    }
+    if locked.is_deleted {
+        return Err(Error::DeletedApp(app));
     }
     let events = decide(&locked.line, Command::Push(Box::new(push.clone())));
     let events = events.map_err(Error::permanent)?;
