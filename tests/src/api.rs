@@ -277,3 +277,8 @@ pub async fn send(http: &reqwest::Client, url: &str, delivery: &Delivery) -> Res
     }
     Answer::of(request.send().await?).await
 }
+
+/// What a URL of the platform answers to whoever has no token.
+pub async fn get(http: &reqwest::Client, url: &str) -> Result<Answer> {
+    Answer::of(http.get(url).header("accept", "application/json").send().await?).await
+}

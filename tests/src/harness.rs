@@ -2,6 +2,7 @@
 //! check that it left a clean world.
 
 mod clean;
+mod connected;
 mod links;
 mod replica;
 mod rest;
@@ -19,6 +20,7 @@ use crate::{
     api::{Answer, Api, App, Deploy},
     audit::{self, Write},
     deliveries::{Delivery, Push},
+    forge::Forge,
     keys::Keys,
     ports,
     process::Spec,
@@ -44,6 +46,8 @@ pub struct Options {
     pub build: Duration,
     /// How long each step of its rollouts takes.
     pub rollout_step: Duration,
+    /// Whether there are providers as well: the stand-in of GitHub, GitLab and Forgejo, which the ingress is wired to.
+    pub forge: bool,
     /// Further settings of the ingress.
     pub ingress_env: Vec<(&'static str, String)>,
     /// Further settings of the deployer.
@@ -60,6 +64,7 @@ impl Default for Options {
             deployers_run: true,
             build: Duration::from_millis(100),
             rollout_step: Duration::from_millis(20),
+            forge: false,
             ingress_env: Vec::new(),
             deployer_env: Vec::new(),
             programs: None,
@@ -122,6 +127,10 @@ pub struct Platform {
     pub deployer: Vec<Replica>,
     /// The cluster stand-in.
     pub cluster: Replica,
+    /// The stand-in of the providers, as it is asked; it runs when the options say so.
+    pub forge: Forge,
+    /// Its process.
+    pub forge_process: Replica,
     wiring: Wiring,
     direct: Addresses,
     database: String,
@@ -165,6 +174,15 @@ impl Platform {
         let (ingress_at, deployer_at) = (addresses(options.ingress)?, addresses(options.deployer)?);
         let ingress_balancer = Proxy::start("127.0.0.1:0", ingress_at.clone()).await?;
         let deployer_balancer = Proxy::start("127.0.0.1:0", deployer_at.clone()).await?;
+        let ingress_url = format!("http://{}", ingress_balancer.address());
+        let forge_address = format!("127.0.0.1:{}", ports::free_port()?);
+        let forge_state = scratch.path().join("forge.json");
+        let spec = roles::forge(scratch.path(), &forge_address, &forge_state, &ingress_url)?;
+        let mut forge_process = Replica::forge(spec, &forge_address);
+        if options.forge {
+            forge_process.start().await?;
+            forge_process.ready().await?;
+        }
         let wiring = Wiring {
             logs: scratch.path().to_owned(),
             database_url: direct.database_url.clone(),
@@ -173,7 +191,8 @@ impl Platform {
             stream_prefix: name.clone(),
             max_pushes_bytes: 64 << 20,
             kubeconfig: links.kubeconfig(&kubeconfig, &standin_address)?,
-            ingress_url: format!("http://{}", ingress_balancer.address()),
+            ingress_url,
+            forge_url: options.forge.then(|| format!("http://{forge_address}")),
             deployer_url: format!("http://{}", deployer_balancer.address()),
             keys: Keys::random(),
         };
@@ -187,6 +206,8 @@ impl Platform {
             direct,
             database: name,
             cluster,
+            forge: Forge::new(&format!("http://{forge_address}"))?,
+            forge_process,
             audit,
             balancers: vec![ingress_balancer, deployer_balancer],
             scratch,

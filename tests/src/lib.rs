@@ -7,6 +7,7 @@ mod background;
 pub mod binaries;
 pub mod checker;
 pub mod collector;
+pub mod forge;
 pub mod harness;
 pub mod hook;
 pub mod installation;

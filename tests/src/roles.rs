@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use forge_standin::{Provider, client_id, client_secret};
 
 use crate::{binaries, keys::Keys, process::Spec};
 
@@ -27,6 +28,8 @@ pub struct Wiring {
     pub ingress_url: String,
     /// Where the ingress reaches the deployer.
     pub deployer_url: String,
+    /// Where the stand-in of the providers is, if there is one.
+    pub forge_url: Option<String>,
     /// Keys and tokens.
     pub keys: Keys,
 }
@@ -44,7 +47,7 @@ impl Wiring {
 
     /// One replica of the ingress.
     pub fn ingress(&self, name: &str, address: &str) -> Result<Spec> {
-        Ok(self
+        let mut spec = self
             .service(name, "ingress-svc")?
             .args(["serve"])
             .env("LISTEN_ADDRESS", address)
@@ -55,7 +58,9 @@ impl Wiring {
             .env("SECRETS_KEYS", &self.keys.secrets_keys)
             .env("API_TOKEN_SHA256", self.keys.api_token_sha256())
             .env("TEKTON_EVENTS_TOKEN", &self.keys.tekton_events_token)
-            .env("DEPLOYER_URL", &self.deployer_url))
+            .env("DEPLOYER_URL", &self.deployer_url);
+        spec.env.extend(self.forge_url.as_deref().map(forge_settings).unwrap_or_default());
+        Ok(spec)
     }
 
     /// One replica of the deployer.
@@ -81,6 +86,36 @@ impl Wiring {
             .env("CALLBACK_KEY", &self.keys.callback_key)
             .env("DEPLOYER_TOKEN", &self.keys.deployer_token))
     }
+}
+
+/// The key of the GitHub App that the ingress is in tests; nobody else has it, nobody checks what it signs.
+const GITHUB_APP_KEY: &str = include_str!("../forge/github-app-of-tests.pem");
+
+/// The stand-in of the providers; OAuth leads back to the ingress at `ingress_url` only.
+pub fn forge(logs: &Path, address: &str, state: &Path, ingress_url: &str) -> Result<Spec> {
+    Ok(Spec::new("forge", binaries::ours("forge-standin")?, logs)
+        .args(["--listen", address, "--callback", ingress_url])
+        .arg("--state")
+        .arg(state))
+}
+
+/// What the ingress is told so that the stand-in at `url` is all of its providers.
+fn forge_settings(url: &str) -> Vec<(String, String)> {
+    let clients = Provider::ALL.into_iter().flat_map(|provider| {
+        let name = provider.name();
+        let upper = name.to_uppercase();
+        [
+            (format!("{upper}_URL"), format!("{url}/{name}")),
+            (format!("{upper}_CLIENT_ID"), client_id(provider)),
+            (format!("{upper}_CLIENT_SECRET"), client_secret(provider)),
+        ]
+    });
+    let github = [
+        ("GITHUB_API_URL".to_owned(), format!("{url}/github/api")),
+        ("GITHUB_APP_ID".to_owned(), "1234".to_owned()),
+        ("GITHUB_APP_PRIVATE_KEY".to_owned(), GITHUB_APP_KEY.to_owned()),
+    ];
+    clients.chain(github).collect()
 }
 
 /// The cluster stand-in.

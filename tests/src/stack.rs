@@ -148,6 +148,7 @@ impl Building<'_> {
             kubeconfig: kubeconfig.clone(),
             ingress_url: format!("http://{ingress_address}"),
             deployer_url: format!("http://{deployer_address}"),
+            forge_url: None,
             keys: self.keys.clone(),
         };
         wiring.migrate()?.run(PATIENCE).await?;

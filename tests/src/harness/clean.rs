@@ -24,6 +24,7 @@ impl Drop for Platform {
             ingress: std::mem::take(&mut self.ingress),
             deployer: std::mem::take(&mut self.deployer),
             cluster: self.cluster.take(),
+            forge: self.forge_process.take(),
             balancers: std::mem::take(&mut self.balancers),
             direct: self.direct.clone(),
             database: self.database.clone(),
@@ -47,6 +48,7 @@ struct World {
     ingress: Vec<Replica>,
     deployer: Vec<Replica>,
     cluster: Replica,
+    forge: Replica,
     balancers: Vec<Proxy>,
     direct: Addresses,
     database: String,
@@ -62,6 +64,7 @@ impl World {
             replica.kill().await?;
         }
         self.cluster.kill().await?;
+        self.forge.kill().await?;
         drop(self.balancers);
         for stream in [self.prefix.pushes(), self.prefix.builds(), self.prefix.deploys()] {
             jetstream.delete_stream(stream).await?;

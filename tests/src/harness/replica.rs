@@ -20,6 +20,7 @@ enum Service {
     Ingress,
     Deployer,
     Cluster,
+    Forge,
 }
 
 /// A process, or the place of one that does not run now.
@@ -52,6 +53,10 @@ impl Replica {
 
     pub(super) fn cluster(spec: Spec, address: &str) -> Self {
         Self { service: Service::Cluster, spec, address: address.to_owned(), process: None }
+    }
+
+    pub(super) fn forge(spec: Spec, address: &str) -> Self {
+        Self { service: Service::Forge, spec, address: address.to_owned(), process: None }
     }
 
     fn all(
@@ -109,7 +114,9 @@ impl Replica {
         let ready = match self.service {
             Service::Ingress => api::http_ready(&self.address, PATIENCE).await,
             Service::Deployer => api::grpc_healthy(&self.address, PATIENCE).await,
-            Service::Cluster => wait::until_listening(&self.address, PATIENCE).await,
+            Service::Cluster | Service::Forge => {
+                wait::until_listening(&self.address, PATIENCE).await
+            }
         };
         ready.with_context(|| format!("{}:\n{}", self.spec.name, self.spec.last_words()))
     }

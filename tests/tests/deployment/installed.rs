@@ -71,6 +71,7 @@ impl Installed {
             kubeconfig,
             ingress_url: format!("http://{ingress}"),
             deployer_url: format!("http://{deployer}"),
+            forge_url: None,
             keys: keys::Keys::random(),
         };
         let api = Api::new(&wiring.ingress_url, &wiring.keys.api_token)?;

@@ -70,6 +70,7 @@ impl Rig {
             kubeconfig: scratch.path().join("kubeconfig"),
             ingress_url: format!("http://127.0.0.1:{ingress}"),
             deployer_url: format!("http://127.0.0.1:{deployer}"),
+            forge_url: None,
             keys: Keys::random(),
         };
         wiring.migrate()?.run(PATIENCE).await?;
