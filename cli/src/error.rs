@@ -14,6 +14,9 @@ pub(crate) enum Error {
     NoToken,
     #[error("the platform does not take this token: {0}")]
     NotAuthorised(String),
+    /// The token is good, but not for this.
+    #[error("the token may not do this: {0}")]
+    Forbidden(String),
     #[error("{0}")]
     NotFound(String),
     #[error("cannot reach the platform at {url}: {cause}")]
@@ -28,6 +31,12 @@ pub(crate) enum Error {
     /// A replay has to be confirmed, and there is nobody to ask.
     #[error("nothing was taken in: this was a dry run")]
     NotConfirmed,
+    /// Something that cannot be undone has to be confirmed, and there is nobody to ask.
+    #[error("nothing was deleted: nobody could be asked")]
+    NobodyToAsk,
+    /// The admin has not set it up, so that no second attempt helps.
+    #[error("{0}")]
+    NotSetUp(String),
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
 }
@@ -38,31 +47,37 @@ impl Error {
         Some(match self {
             Self::Usage(_) => "`paas help <command>` tells how it is used",
             Self::NoToken => {
-                "set PAAS_TOKEN, give --token-file, or write `token = \"…\"` into the config file (mode 600)"
+                "run `paas login`, or set PAAS_TOKEN, or give --token-file (a file with mode 600)"
             }
             Self::NotAuthorised(_) => {
-                "is the token of this platform? See PAAS_TOKEN, --token-file and the config file"
+                "run `paas login` with a token of this platform; PAAS_TOKEN and --token-file go before what it stores"
+            }
+            Self::Forbidden(_) => {
+                "`paas whoami` tells what the token may do; an admin makes another: `paas tokens create <name> --scope …`"
             }
             Self::NotFound(_) => {
-                "`paas deploys <app>` lists an app's deploys, `paas dead-letters list` dead letters"
+                "`paas apps list` shows the apps, `paas deploys <app>` an app's deploys; `paas whoami` tells whose"
             }
             Self::Unreachable { .. } => "is it running, and is --url (or PAAS_URL) right?",
             Self::Unavailable(_) => "nothing is lost; try again in a minute",
-            Self::Refused(_) => return None,
+            Self::Refused(_) | Self::Output(_) => return None,
             Self::Unexpected(_) => "is --url (or PAAS_URL) the address of the platform's API?",
             Self::NotConfirmed => "add --yes to take them in, or --dry-run to only look",
-            Self::Output(_) => return None,
+            Self::NobodyToAsk => "add --yes to delete it",
+            Self::NotSetUp(_) => {
+                "use a personal access token (--pat-file), or link by hand: `paas git link` shows what to enter"
+            }
         })
     }
 
     /// The code to end with.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::NotConfirmed => Exit::Usage,
-            Self::NoToken | Self::NotAuthorised(_) => Exit::NotAuthorised,
+            Self::Usage(_) | Self::NotConfirmed | Self::NobodyToAsk => Exit::Usage,
+            Self::NoToken | Self::NotAuthorised(_) | Self::Forbidden(_) => Exit::NotAuthorised,
             Self::NotFound(_) => Exit::NotFound,
             Self::Unreachable { .. } | Self::Unavailable(_) => Exit::Unavailable,
-            Self::Refused(_) => Exit::Refused,
+            Self::Refused(_) | Self::NotSetUp(_) => Exit::Refused,
             Self::Unexpected(_) | Self::Output(_) => Exit::Other,
         }
     }

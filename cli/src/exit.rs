@@ -8,13 +8,13 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done; a deploy that was watched is live.
     Done = 0,
-    /// The deploy that was watched ended without going live.
-    NotLive = 1,
+    /// The deploy that was watched ended without going live, or the git health of an app is not well.
+    NotWell = 1,
     /// The command line, a setting or a value in it is wrong.
     Usage = 2,
-    /// There is no token, or the platform does not take it.
+    /// There is no token, the platform does not take it, or its scope does not reach so far.
     NotAuthorised = 3,
-    /// There is no such app, deploy or dead letter.
+    /// There is no such app, deploy, token or whatever else was named.
     NotFound = 4,
     /// The platform cannot be reached, or cannot answer now.
     Unavailable = 5,
@@ -28,10 +28,10 @@ pub enum Exit {
 pub(crate) const TABLE: &str = "\
 Exit codes:
   0  done; a deploy that was watched is live
-  1  the deploy that was watched failed, or was superseded or cancelled
+  1  the deploy that was watched failed, or was superseded or cancelled; `git health` found a problem
   2  the command line, a setting or a value in it is wrong
-  3  there is no token, or the platform does not take it
-  4  there is no such app, deploy or dead letter
+  3  there is no token, the platform does not take it, or its scope does not reach so far
+  4  there is no such app, deploy, token or whatever else was named
   5  the platform cannot be reached, or cannot answer now: try again
   6  the platform refuses: the state of things does not allow it
   7  anything else";

@@ -19,6 +19,7 @@ mod show;
 pub use args::Cli;
 pub use exit::Exit;
 
+use args::Command;
 use settings::{Environment, Settings};
 
 /// Does what the command line says; what goes wrong is told on standard error.
@@ -34,7 +35,14 @@ pub async fn run(cli: Cli) -> Exit {
 }
 
 async fn command(cli: Cli, screen: &screen::Screen) -> Result<Exit, error::Error> {
-    let settings = Settings::find(&cli.global, &Environment::of_this_process())?;
-    let api = api::Api::new(settings)?;
-    cli.command.run(&api, screen).await
+    let (global, environment) = (&cli.global, Environment::of_this_process());
+    match cli.command {
+        Command::Login(args) => args.run(global, &environment, screen).await,
+        Command::Logout => commands::logout::run(&environment, screen),
+        Command::Completions(args) => args.run(),
+        Command::Asking(command) => {
+            let api = api::Api::new(Settings::find(global, &environment)?)?;
+            command.run(&api, screen).await
+        }
+    }
 }

@@ -2,18 +2,22 @@
 //! terminals only.
 
 use std::{
-    io::{self, BufRead as _, IsTerminal as _, Write as _},
+    io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},
     time::Duration,
 };
 
 use anstyle::{AnsiColor, Style};
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::error::Error;
+use crate::{error::Error, show::plain};
 
 const TICK: Duration = Duration::from_millis(100);
+/// No secret is longer.
+const LONGEST_SECRET: u64 = 64 * 1024;
 
 /// The terminal, or what stands in its place.
 #[derive(Debug)]
@@ -85,12 +89,37 @@ impl Screen {
         if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(None);
         }
-        let mut out = anstream::stderr();
-        write!(out, "{question} [y/N] ")?;
-        out.flush()?;
+        prompt(&format!("{question} [y/N]"))?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         Ok(Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str())))
+    }
+
+    /// Asks for a line; `None` when there is nobody to be asked, or nothing is answered.
+    pub(crate) fn line(&self, question: &str) -> Result<Option<String>, Error> {
+        if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(None);
+        }
+        prompt(question)?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty()))
+    }
+
+    /// A secret: asked for without showing it where there is a terminal, else all of standard input.
+    pub(crate) fn secret(question: &str) -> Result<SecretString, Error> {
+        if io::stdin().is_terminal() {
+            prompt(question)?;
+            return Ok(Term::stderr().read_secure_line()?.into());
+        }
+        let mut secret = String::new();
+        io::stdin().lock().take(LONGEST_SECRET).read_to_string(&mut secret)?;
+        Ok(secret.into())
+    }
+
+    /// Whether a person sees what we write.
+    pub(crate) fn is_seen(&self) -> bool {
+        !self.json && io::stdout().is_terminal()
     }
 
     /// Something that moves while we wait, on standard error.
@@ -111,11 +140,27 @@ impl Screen {
     }
 }
 
+fn prompt(question: &str) -> Result<(), Error> {
+    let mut out = anstream::stderr();
+    write!(out, "{question} ")?;
+    Ok(out.flush()?)
+}
+
 fn write(text: &str) -> Result<(), Error> {
     // It leaves colours out where nobody could see them, and where NO_COLOR says so.
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// What a person needs even when a program reads the answer.
+pub(crate) fn beside(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", plain(text));
+}
+
+/// Text that is the same for people and programs.
+pub(crate) fn verbatim(text: &str) -> Result<(), Error> {
+    write(text)
 }
 
 /// What moves while we wait; it is gone when it is dropped.

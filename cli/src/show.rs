@@ -1,7 +1,15 @@
 //! Text for people, made of what the platform says.
 
+pub(crate) mod access;
+pub(crate) mod apps;
+pub(crate) mod connections;
+pub(crate) mod deliveries;
 pub(crate) mod deploys;
+pub(crate) mod health;
 pub(crate) mod letters;
+pub(crate) mod links;
+pub(crate) mod logs;
+pub(crate) mod releases;
 pub(crate) mod replays;
 pub(crate) mod table;
 pub(crate) mod time;
@@ -37,7 +45,9 @@ pub(crate) fn lines(lines: impl IntoIterator<Item = String>) -> String {
 
 /// Names and values, a pair a line.
 pub(crate) fn block(fields: &[(&str, String)]) -> String {
-    lines(fields.iter().map(|(name, value)| format!("{name:<12}{value}")))
+    let longest = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let width = (longest + 2).max(12);
+    lines(fields.iter().map(|(name, value)| format!("{name:<width$}{value}")))
 }
 
 /// A commit as people write it.

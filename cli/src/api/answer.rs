@@ -1,6 +1,6 @@
 //! What a refusal means to whoever asked.
 
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, header::RETRY_AFTER};
 
 use crate::{error::Error, model::Problem, show::plain};
 
@@ -9,9 +9,14 @@ const LONGEST_REFUSAL: usize = 4096;
 
 /// Reads why the platform said no. The token is not repeated, even if the other end does.
 pub(super) async fn refusal(answer: Response, token: &str) -> Error {
-    let status = answer.status();
+    let (status, comes_back) = (answer.status(), answer.headers().contains_key(RETRY_AFTER));
     let why = why(answer).await.unwrap_or_else(|| status.to_string());
-    of_status(status, plain(&why.replace(token, "<token>")))
+    let why = plain(&why.replace(token, "<token>"));
+    // The same request is still being worked on: the platform says when to ask again.
+    if status == StatusCode::CONFLICT && comes_back {
+        return Error::Unavailable(why);
+    }
+    of_status(status, why)
 }
 
 async fn why(mut answer: Response) -> Option<String> {
@@ -28,7 +33,8 @@ async fn why(mut answer: Response) -> Option<String> {
 fn of_status(status: StatusCode, why: String) -> Error {
     match status.as_u16() {
         400 | 413 | 422 => Error::Usage(format!("the platform does not accept it: {why}")),
-        401 | 403 => Error::NotAuthorised(why),
+        401 => Error::NotAuthorised(why),
+        403 => Error::Forbidden(why),
         404 => Error::NotFound(why),
         408 | 429 | 502..=504 => Error::Unavailable(why),
         409 => Error::Refused(why),

@@ -87,7 +87,10 @@ impl Api {
         Err(Error::Unavailable("it stopped telling of the deploy".to_owned()))
     }
 
-    fn broken(&self, error: eventsource_stream::EventStreamError<reqwest::Error>) -> Error {
+    pub(super) fn broken(
+        &self,
+        error: eventsource_stream::EventStreamError<reqwest::Error>,
+    ) -> Error {
         match error {
             eventsource_stream::EventStreamError::Transport(error) => {
                 Error::Unreachable { url: self.url.to_string(), cause: cause(error) }

@@ -1,7 +1,9 @@
 //! `paas deploy`: one deploy.
 
+mod cancel;
+mod redeploy;
 mod show;
-mod watch;
+pub(super) mod watch;
 
 use clap::{Args, Subcommand};
 use uuid::Uuid;
@@ -14,6 +16,10 @@ pub(crate) enum Command {
     Show(Which),
     /// Follow a deploy until it has ended: exit code 0 when it is live, 1 when it ended otherwise.
     Watch(Which),
+    /// End a deploy that is underway; what is live stays.
+    Cancel(Which),
+    /// Build and deploy an app's newest commit once more.
+    Redeploy(redeploy::Args),
 }
 
 #[derive(Debug, Args)]
@@ -28,6 +34,8 @@ impl Command {
         match self {
             Self::Show(which) => show::run(which.deploy, api, screen).await,
             Self::Watch(which) => watch::run(which.deploy, api, screen).await,
+            Self::Cancel(which) => cancel::run(which.deploy, api, screen).await,
+            Self::Redeploy(args) => args.run(api, screen).await,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Files that hold a token: nobody but their owner may read them, and nothing that stands in them is repeated.
 
 use std::{
-    fs::File,
-    io::{self, Read as _},
-    os::unix::fs::PermissionsExt as _,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -15,12 +15,16 @@ use crate::error::Error;
 /// Larger ones are something else.
 const LARGEST_FILE: u64 = 64 * 1024;
 const FOR_OTHERS: u32 = 0o077;
+const FOR_THE_OWNER: u32 = 0o600;
+const FOLDER_FOR_THE_OWNER: u32 = 0o700;
 
 /// The config file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
     pub(super) url: Option<String>,
+    pub(super) tenant: Option<String>,
+    /// It is written by hand only: what we store is in a file of its own.
     #[serde(default, deserialize_with = "secret")]
     pub(super) token: Option<SecretString>,
 }
@@ -38,15 +42,51 @@ pub(super) fn config(path: &Path) -> Result<Config, Error> {
         let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
         let path = path.display();
         Error::Usage(format!(
-            "{path}, line {line}: only `url = \"…\"` and `token = \"…\"` stand there"
+            "{path}, line {line}: only `url = \"…\"`, `tenant = \"…\"` and `token = \"…\"` stand there"
         ))
     })
 }
 
-/// Reads a file with nothing in it but a token.
+/// Reads a file with nothing in it but a secret, which has to be there.
 pub(super) fn token(path: &Path) -> Result<SecretString, Error> {
-    let token = read(path)?;
-    token.map(Into::into).ok_or_else(|| Error::Usage(format!("there is no {}", path.display())))
+    let token = stored_token(path)?;
+    token.ok_or_else(|| Error::Usage(format!("there is no {}", path.display())))
+}
+
+/// Reads a file with nothing in it but a token; there need not be one.
+pub(super) fn stored_token(path: &Path) -> Result<Option<SecretString>, Error> {
+    Ok(read(path)?.map(Into::into))
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
+    try_write(path, text)
+        .map_err(|error| Error::Usage(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Removes a file; whether there was one.
+pub(super) fn remove(path: &Path) -> Result<bool, Error> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::Usage(format!("cannot remove {}: {error}", path.display()))),
+    }
+}
+
+fn try_write(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(FOLDER_FOR_THE_OWNER).create(folder)?;
+    }
+    // One of ours that was broken off may be left. Its name is not guessed by anybody who could put a link there: the
+    // folder is the owner's.
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    let _ = fs::remove_file(&new);
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(FOR_THE_OWNER).open(&new)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&new);
+    })
 }
 
 /// What stands in a file that only its owner may read; `None` when there is no such file.

@@ -43,7 +43,7 @@ fn colour(state: &State) -> Color {
 }
 
 /// `github_webhook:<sha>` without the commit, which has a column of its own; `rollback:3` as it is.
-fn origin(source: &str) -> String {
+pub(super) fn origin(source: &str) -> String {
     let source = plain(source);
     match source.split_once(':') {
         Some(("rollback", release)) => format!("rollback to {release}"),
@@ -82,6 +82,11 @@ pub(crate) fn one(deploy: &Deploy, zone: &TimeZone) -> String {
 pub(crate) fn timeline(events: &[Event], zone: &TimeZone) -> String {
     let line = |event: &Event| format!("{}  {}", time::clock(event.at, zone), words(&event.name));
     lines(events.iter().map(line))
+}
+
+/// One that a command has just made.
+pub(crate) fn begun(deploy: uuid::Uuid) -> String {
+    format!("Deploy {deploy} has begun; follow it with: paas deploy watch {deploy}\n")
 }
 
 /// What is about to be watched.

@@ -1,6 +1,8 @@
 //! Answers of the platform: what is shown, with which code the program ends, what is asked again.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use crate::{
     Ended, ID, paas,
@@ -34,7 +36,7 @@ fn what_is_no_answer_of_the_platform_is_not_repeated() {
 }
 
 #[test]
-fn reading_is_tried_again_and_doing_is_not() {
+fn what_is_done_once_however_often_it_is_asked_for_is_tried_again() {
     let busy = || Answer::new(503, r#"{"error":"cannot answer now"}"#);
     let platform = Platform::saying(vec![busy(), busy(), Answer::ok(&deploy("live", &[]))]);
     let ended = run(&platform.url, &["deploy", "show", ID]);
@@ -45,7 +47,41 @@ fn reading_is_tried_again_and_doing_is_not() {
     assert_eq!((ended.code, platform.asked().len()), (5, 5), "{}", ended.err);
     let platform = Platform::saying(vec![busy()]);
     let ended = run(&platform.url, &["dead-letters", "discard", "7"]);
-    assert_eq!((ended.code, platform.asked().len()), (5, 1), "{}", ended.err);
+    let asked = platform.asked();
+    assert_eq!((ended.code, asked.len()), (5, 5), "{}", ended.err);
+    let keys: BTreeSet<_> = asked.iter().map(|asked| asked.header("idempotency-key")).collect();
+    assert!(keys.len() == 1 && !keys.contains(&None), "{keys:?}");
+    let other = Platform::saying(vec![Answer::ok(r#"{"state":"discarded"}"#)]);
+    assert_eq!(run(&other.url, &["dead-letters", "discard", "7"]).code, 0);
+    assert!(!keys.contains(&other.asked()[0].header("idempotency-key")), "a key is of one command");
+}
+
+#[test]
+fn what_is_still_being_worked_on_is_asked_for_again_and_a_refusal_is_not() {
+    let underway = Answer::new(409, r#"{"error":"still underway"}"#).header("retry-after", "1");
+    let done = Answer::ok(r#"{"state":"discarded"}"#);
+    let platform = Platform::saying(vec![underway, done.clone()]);
+    let discard = ["dead-letters", "discard", "7"];
+    let ended = run(&platform.url, &discard);
+    assert_eq!((ended.code, platform.asked().len()), (0, 2), "{}", ended.err);
+    let refusal = Answer::new(409, r#"{"error":"it was taken in"}"#);
+    let platform = Platform::saying(vec![refusal, done]);
+    let ended = run(&platform.url, &discard);
+    assert_eq!((ended.code, platform.asked().len()), (6, 1), "{}", ended.err);
+}
+
+#[test]
+fn whoever_may_not_is_told_what_to_do() {
+    for (status, error, hint) in [
+        (401, "missing or invalid API token", "paas login"),
+        (403, "this needs the scope deploy, and the token has read", "paas whoami"),
+    ] {
+        let body = json!({ "error": error }).to_string();
+        let platform = Platform::saying(vec![Answer::new(status, &body)]);
+        let ended = run(&platform.url, &["deploys", ID]);
+        assert_eq!(ended.code, 3, "{}", ended.err);
+        assert!(ended.err.contains(error) && ended.err.contains(hint), "{}", ended.err);
+    }
 }
 
 #[test]
@@ -80,8 +116,11 @@ fn a_name_is_looked_up_and_pages_are_put_together() {
     assert_eq!(listed["deploys"][0]["state"], "failed");
     let what: Vec<String> = platform.asked().into_iter().map(|asked| asked.what).collect();
     let path = format!("GET /v1/apps/{ID}/deploys?page_size");
-    let expected =
-        ["GET /v1/apps".to_owned(), format!("{path}=3"), format!("{path}=1&page_token=a%2Fb")];
+    let expected = [
+        "GET /v1/apps?page_size=200".to_owned(),
+        format!("{path}=3"),
+        format!("{path}=1&page_token=a%2Fb"),
+    ];
     assert_eq!(what, expected);
 
     let platform = Platform::saying(vec![apps]);

@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod answers;
+mod git;
 mod help;
+mod login;
+mod logs;
 mod platform;
 mod replay;
+mod requests;
 mod settings;
 mod watch;
 

@@ -1,6 +1,7 @@
 //! A platform that answers as the test says, one connection after the other, and remembers what it was asked.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -13,7 +14,18 @@ pub(crate) struct Asked {
     /// For instance `GET /v1/apps`.
     pub(crate) what: String,
     pub(crate) body: String,
-    authorization: String,
+    headers: BTreeMap<String, String>,
+}
+
+impl Asked {
+    /// What stands in a header; its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    fn token(&self) -> &str {
+        self.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or("")
+    }
 }
 
 /// What it says.
@@ -58,7 +70,7 @@ impl Platform {
                 let Some(asked) = read(&stream) else { continue };
                 let mut memory = memory.lock().unwrap();
                 let answer = &answers[memory.len().min(answers.len() - 1)];
-                let body = answer.body.replace("{token}", &asked.authorization);
+                let body = answer.body.replace("{token}", asked.token());
                 memory.push(asked);
                 drop(memory);
                 let (status, headers) = (answer.status, &answer.headers);
@@ -81,22 +93,17 @@ fn read(stream: &TcpStream) -> Option<Asked> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let what = line.trim_end().strip_suffix(" HTTP/1.1")?.to_owned();
-    let (mut length, mut authorization) = (0, String::new());
+    let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        match name.to_lowercase().as_str() {
-            "content-length" => length = value.parse().unwrap(),
-            "authorization" => {
-                value.strip_prefix("Bearer ").unwrap().clone_into(&mut authorization);
-            }
-            _ => {}
-        }
+        headers.insert(name.to_lowercase(), value.to_owned());
     }
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Asked { what, body: String::from_utf8(body).unwrap(), authorization })
+    Some(Asked { what, body: String::from_utf8(body).unwrap(), headers })
 }
 
 /// A deploy as the platform tells of it.

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use jiff::tz::TimeZone;
 
 use crate::{
-    api::Api, args::AppRef, commands::LARGEST_PAGE, error::Error, exit::Exit, model::DeadLetters,
+    api::Api, args::AppRef, commands::note_more, error::Error, exit::Exit, model::DeadLetters,
     screen::Screen, show,
 };
 
@@ -51,36 +51,13 @@ impl Args {
             Some(app) => Some(api.app(app).await?.to_string()),
             None => None,
         };
-        let letters = newest(api, app.as_deref(), self.state, self.limit.into()).await?;
+        let mut query = Vec::new();
+        query.extend(app.as_deref().map(|app| ("app_id", app)));
+        query.extend(self.state.name().map(|state| ("state", state)));
+        let letters: DeadLetters = api.list("/v1/dead-letters", &query, self.limit.into()).await?;
         screen
             .answer(&letters, || show::letters::list(&letters.dead_letters, &TimeZone::system()))?;
-        if letters.next_page_token.is_some() {
-            screen.note("There are older ones: --limit shows more.");
-        }
+        note_more(&letters, screen);
         Ok(Exit::Done)
-    }
-}
-
-async fn newest(
-    api: &Api,
-    app: Option<&str>,
-    state: Wanted,
-    limit: usize,
-) -> Result<DeadLetters, Error> {
-    let mut all = DeadLetters { dead_letters: Vec::new(), next_page_token: None };
-    loop {
-        let size = (limit - all.dead_letters.len()).min(LARGEST_PAGE).to_string();
-        let mut query = vec![("page_size", size.as_str())];
-        query.extend(app.map(|app| ("app_id", app)));
-        query.extend(state.name().map(|state| ("state", state)));
-        query.extend(all.next_page_token.as_deref().map(|token| ("page_token", token)));
-        let page: DeadLetters = api.get("/v1/dead-letters", &query).await?;
-        let is_empty = page.dead_letters.is_empty();
-        all.dead_letters.extend(page.dead_letters);
-        all.dead_letters.truncate(limit);
-        all.next_page_token = page.next_page_token;
-        if is_empty || all.next_page_token.is_none() || all.dead_letters.len() >= limit {
-            return Ok(all);
-        }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     show::{deploys as show, words},
 };
 
-pub(super) async fn run(deploy: Uuid, api: &Api, screen: &Screen) -> Result<Exit, Error> {
+pub(crate) async fn run(deploy: Uuid, api: &Api, screen: &Screen) -> Result<Exit, Error> {
     let mut story = Story { screen, progress: screen.progress(None), told: None };
     let ended = api.watch(deploy, |news| story.tell(news)).await?;
     drop(story);
@@ -23,7 +23,7 @@ pub(super) async fn run(deploy: Uuid, api: &Api, screen: &Screen) -> Result<Exit
     if let Some(advice) = show::advice(&ended) {
         screen.note(&advice);
     }
-    Ok(Exit::NotLive)
+    Ok(Exit::NotWell)
 }
 
 /// What has been told so far.
