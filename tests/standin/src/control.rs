@@ -19,6 +19,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
             .route("/switches", web::patch().to(change))
             .route("/audit", web::get().to(audit))
             .route("/break-watches", web::post().to(break_watches))
+            .route("/break-logs", web::post().to(break_logs))
             .route("/expire-history", web::post().to(expire_history)),
     );
 }
@@ -50,6 +51,11 @@ async fn audit(world: Data<World>) -> HttpResponse {
 
 async fn break_watches(world: Data<World>) -> HttpResponse {
     world.break_watches();
+    HttpResponse::NoContent().finish()
+}
+
+async fn break_logs(world: Data<World>) -> HttpResponse {
+    world.break_logs();
     HttpResponse::NoContent().finish()
 }
 

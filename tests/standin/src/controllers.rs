@@ -73,7 +73,11 @@ impl Agenda {
         let mut switches = state.switches.clone();
         switches.fail_next = crate::switches::FailNext::default();
         let keys: Vec<Key> = match seen.filter(|_| self.switches.as_ref() == Some(&switches)) {
-            Some(seen) => state.store.events_after(seen).map(|event| event.key.clone()).collect(),
+            Some(seen) => state
+                .store
+                .events_after(seen)
+                .flat_map(|event| concerned(state, &event.key))
+                .collect(),
             None => [&kinds::PIPELINE_RUN, &kinds::DEPLOYMENT]
                 .into_iter()
                 .flat_map(|kind| state.store.list(kind, "").map(|(key, _)| key.clone()))
@@ -114,6 +118,15 @@ impl Agenda {
             "pipelineruns" => {
                 let build = self.build(&state.switches, &object);
                 let progress = serde_json::from_value(memory).unwrap_or_default();
+                let is_missing = |name: &str| {
+                    state.store.get(&Key::new(&kinds::SECRET, &key.namespace, name)).is_none()
+                };
+                let waits = pipelinerun::has_yet_to_mount(&progress)
+                    && pipelinerun::secrets(&object).any(is_missing)
+                    && object["spec"]["status"].is_null();
+                if waits {
+                    return None;
+                }
                 let name = object["spec"]["pipelineRef"]["name"].as_str().unwrap_or_default();
                 let pipeline = state.store.get(&Key::new(&kinds::PIPELINE, &key.namespace, name));
                 let spec = pipeline.as_ref().map(|pipeline| &pipeline["spec"]);
@@ -161,6 +174,16 @@ impl Agenda {
         let options = &self.world.options;
         Plan { outcome, step: options.rollout_step, deadline: options.rollout_deadline }
     }
+}
+
+/// Whom a change concerns: a Secret those that wait for it, anything else itself.
+fn concerned(state: &State, key: &Key) -> Vec<Key> {
+    if key.plural != kinds::SECRET.plural {
+        return vec![key.clone()];
+    }
+    let runs = state.store.list(&kinds::PIPELINE_RUN, &key.namespace);
+    let waiting = runs.filter(|(_, run)| pipelinerun::secrets(run).any(|name| name == key.name));
+    waiting.map(|(run, _)| run.clone()).collect()
 }
 
 /// The name of the app that an object belongs to.

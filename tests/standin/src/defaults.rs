@@ -10,6 +10,7 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
     match kind.name {
         "Deployment" => deployment(object),
         "Service" => service(object),
+        "Secret" => fallback(object, "type", json!("Opaque")),
         "Ingress" => fallback(&mut object["status"], "loadBalancer", json!({})),
         "Namespace" => namespace(object),
         "PipelineRun" => pipeline_run(&mut object["spec"]),

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     clock,
+    replicas::Replicas,
     rollout::{Fleet, Goal, Step},
     switches::Outcome,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Memory {
     fleet: Fleet,
     /// The generation that missed its deadline.
     exceeded: u64,
+    pub(crate) replicas: Replicas,
 }
 
 /// What comes next for a Deployment, if anything.
@@ -46,6 +48,7 @@ pub(crate) fn next(deployment: &Value, mut memory: Memory, plan: Plan) -> Option
     let template = template_hash(deployment);
     let goal = goal(deployment, &template, plan);
     let step = memory.fleet.advance(&goal)?;
+    memory.replicas.follow(&memory.fleet, deployment);
     let mut deployment = deployment.clone();
     let mut report = Report { deployment: &mut deployment, fleet: &memory.fleet, goal };
     let after = match step {

@@ -85,6 +85,25 @@ impl Status {
         Self::new(409, "Conflict", message).about(kind, name)
     }
 
+    /// The object is not the one that a delete was meant for.
+    pub(crate) fn precondition_failed(
+        kind: &Kind,
+        name: &str,
+        field: &str,
+        wanted: &Value,
+        found: &Value,
+    ) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": Precondition failed: {field} in precondition: {}, \
+             {field} in object meta: {}",
+            kind.qualified(),
+            text(wanted),
+            text(found)
+        );
+        Self::new(409, "Conflict", message).about(kind, name)
+    }
+
     /// Fields of other managers stand in the way of an apply.
     pub(crate) fn field_manager_conflict(causes: Vec<Cause>) -> Self {
         let message = match causes.as_slice() {

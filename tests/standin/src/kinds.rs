@@ -35,6 +35,7 @@ pub(crate) static NAMESPACE: Kind =
     Kind { namespaced: false, ..typed("", "namespaces", "Namespace") };
 pub(crate) static SERVICE_ACCOUNT: Kind = typed("", "serviceaccounts", "ServiceAccount");
 pub(crate) static CONFIG_MAP: Kind = typed("", "configmaps", "ConfigMap");
+pub(crate) static SECRET: Kind = typed("", "secrets", "Secret");
 pub(crate) static SERVICE: Kind = typed("", "services", "Service");
 pub(crate) static POD: Kind = Kind { verbs: READ_ONLY, ..typed("", "pods", "Pod") };
 pub(crate) static DEPLOYMENT: Kind =
@@ -46,10 +47,11 @@ pub(crate) static PIPELINE: Kind = tekton("pipelines", "Pipeline");
 pub(crate) static TASK: Kind = tekton("tasks", "Task");
 
 /// Every kind, in the order of discovery.
-pub(crate) static ALL: [&Kind; 10] = [
+pub(crate) static ALL: [&Kind; 11] = [
     &NAMESPACE,
     &SERVICE_ACCOUNT,
     &CONFIG_MAP,
+    &SECRET,
     &POD,
     &SERVICE,
     &DEPLOYMENT,

@@ -8,7 +8,8 @@
 //! - `routes`, `discovery`, `control`: the HTTP surface; `errors`: its `Status` answers.
 //! - `verbs`, `apply`, `merge`, `managers`, `fields`, `schema`, `defaults`, `validate`: what happens to an object.
 //! - `store`, `journal`, `audit`: where it is kept; `lists`, `watch`, `selectors`: how it is read.
-//! - `controllers`, `pipelinerun`, `deployment`, `rollout`, `finally`: who else writes; `switches`: how they misbehave.
+//! - `controllers`, `pipelinerun`, `deployment`, `rollout`, `replicas`, `finally`: who else writes; `pods`, `logs`,
+//!   `pod_logs`: what would run; `switches`: how they misbehave.
 
 use std::{
     net::SocketAddr,
@@ -39,10 +40,13 @@ mod finally;
 mod journal;
 mod kinds;
 mod lists;
+mod logs;
 mod managers;
 mod merge;
 mod pipelinerun;
+mod pod_logs;
 mod pods;
+mod replicas;
 mod rollout;
 mod routes;
 mod schema;
@@ -215,6 +219,11 @@ impl Standin {
     /// Breaks every open watch in the middle of a chunk.
     pub fn break_watches(&self) {
         self.world.break_watches();
+    }
+
+    /// Breaks every log that is followed.
+    pub fn break_logs(&self) {
+        self.world.break_logs();
     }
 
     /// Forgets the history: a watch from any version but the present one gets a 410.

@@ -10,6 +10,7 @@ use crate::{
     pods,
     selectors::Selector,
     store::Store,
+    switches::Logs,
 };
 
 /// Which part of a list is wanted.
@@ -23,13 +24,14 @@ pub(crate) struct Page<'a> {
 /// The list of a kind's selected objects.
 pub(crate) fn list(
     store: &Store,
+    logs: &Logs,
     kind: &Kind,
     namespace: &str,
     selector: &Selector,
     page: Page<'_>,
 ) -> Result<Value, Status> {
     let objects: Vec<Arc<Value>> = if kind == &kinds::POD {
-        pods::list(store, namespace).into_iter().map(Arc::new).collect()
+        pods::list(store, logs, namespace).into_iter().map(|pod| Arc::new(pod.object)).collect()
     } else {
         store.list(kind, namespace).map(|(_, object)| Arc::clone(object)).collect()
     };

@@ -1,7 +1,11 @@
 //! Tekton's controller: what a PipelineRun's next version is, after the sequences of fields that were recorded.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -48,12 +52,40 @@ pub(crate) struct Progress {
     skipped: Vec<String>,
     /// A stop was seen before the last task had finished.
     stopped: bool,
+    /// When each task ran, for its pod.
+    times: BTreeMap<String, Times>,
+}
+
+/// When a task ran.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Times {
+    pub(crate) began: Timestamp,
+    pub(crate) ended: Option<Timestamp>,
+    pub(crate) failed: bool,
+}
+
+impl Times {
+    /// Those of a task, from what the controller remembers of its run.
+    pub(crate) fn of(memory: &Value, task: &str) -> Option<Self> {
+        serde_json::from_value(memory["times"][task].clone()).ok()
+    }
 }
 
 /// Whether a run has ended, well or badly.
 pub(crate) fn has_ended(run: &Value) -> bool {
     let conditions = run["status"]["conditions"].as_array();
     conditions.into_iter().flatten().any(|c| c["type"] == "Succeeded" && c["status"] != "Unknown")
+}
+
+/// The Secrets that the run's workspaces mount.
+pub(crate) fn secrets(run: &Value) -> impl Iterator<Item = &str> {
+    let workspaces = run["spec"]["workspaces"].as_array();
+    workspaces.into_iter().flatten().filter_map(|bound| bound["secret"]["secretName"].as_str())
+}
+
+/// Whether the run's first pod is still to start: it does not before its volumes are there.
+pub(crate) fn has_yet_to_mount(progress: &Progress) -> bool {
+    progress.finished.is_empty() && !progress.queue.is_empty()
 }
 
 /// The value of one of the run's parameters.
@@ -163,6 +195,9 @@ impl Controller {
     fn finish_task(&mut self, pipeline: Pipeline<'_>, stopping: bool, is_final: bool) {
         let task = self.progress.queue.remove(0);
         let fails = self.build.outcome == Outcome::Fail && pipeline.failing() == Some(&*task);
+        if let Some(times) = self.progress.times.get_mut(&task) {
+            (times.ended, times.failed) = (Some(Timestamp::now()), fails);
+        }
         self.progress.finished.insert(task);
         self.progress.failed += u32::from(fails);
         if !fails && (!stopping || is_final) {

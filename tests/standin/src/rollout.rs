@@ -59,6 +59,11 @@ impl Fleet {
         [sum(|s| s.wanted), sum(|s| s.pods), sum(|s| s.ready), sum(|s| s.available)]
     }
 
+    /// Each replica set's template with its pods, and how many of them are ready.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = (&str, u32, u32)> {
+        self.sets.iter().map(|set| (&*set.template, set.pods, set.ready))
+    }
+
     /// Pods of the wanted template.
     pub(crate) fn updated(&self, goal: &Goal<'_>) -> u32 {
         self.sets.iter().filter(|set| set.template == goal.template).map(|set| set.pods).sum()

@@ -7,12 +7,15 @@ use actix_web::{
     http::{Method, header},
     web::{self, Bytes, Data, Query},
 };
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
     discovery,
     errors::Status,
-    kinds, lists, pods,
+    kinds, lists,
+    logs::Wanted,
+    pod_logs, pods,
     selectors::Selector,
     verbs::{self, Accepted, FieldValidation, PatchFormat},
     watch,
@@ -67,6 +70,7 @@ pub(crate) async fn handle(
         user_agent,
     };
     match *request.method() {
+        Method::GET if call.is_of_log() => call.log().await,
         Method::GET => call.read(),
         Method::POST => call.write("create", |call| call.create(&parse(&body)?)),
         Method::PUT => call.write("update", |call| call.update(&parse(&body)?)),
@@ -99,16 +103,49 @@ impl Call {
         self.permit(if named { "get" } else { "list" })?;
         match (named, self.target.subresource.as_str()) {
             (false, _) => self.list(),
-            (true, "log") if self.target.kind == &kinds::POD => {
-                let log = pods::log(&self.pod()?);
-                Ok(HttpResponse::Ok().content_type("text/plain").body(log))
-            }
             (true, "" | "status") if self.target.kind == &kinds::POD => {
                 Ok(HttpResponse::Ok().json(self.pod()?))
             }
             (true, "" | "status") => self.get(),
             (true, _) => Err(Status::no_such_resource()),
         }
+    }
+
+    fn is_of_log(&self) -> bool {
+        self.target.kind == &kinds::POD && self.target.subresource == "log"
+    }
+
+    /// RBAC knows it as a resource of its own.
+    async fn log(self) -> Result<HttpResponse, Status> {
+        let Target { kind, namespace, name, .. } = &self.target;
+        if self.world.with(|state| state.switches.refuses("get", "pods/log", namespace)) {
+            let user = &self.world.options.user;
+            return Err(Status::forbidden(user, "get", kind, namespace, name));
+        }
+        let params = &self.params;
+        // The API server hands whole seconds on to the kubelet.
+        let since = match (params.since_seconds, &params.since_time) {
+            (Some(seconds), _) => Some(Timestamp::now() - SignedDuration::from_secs(seconds)),
+            (None, Some(text)) => Some(
+                text.parse::<Timestamp>()
+                    .map_err(|_| Status::bad_request(format!("invalid sinceTime {text:?}")))?,
+            ),
+            (None, None) => None,
+        };
+        let since = since.and_then(|since| Timestamp::from_second(since.as_second()).ok());
+        let request = pod_logs::Request {
+            namespace: namespace.clone(),
+            pod: name.clone(),
+            container: params.container.clone(),
+            follow: is_true(params.follow.as_ref()),
+            limit_bytes: params.limit_bytes,
+            wanted: Wanted {
+                timestamps: is_true(params.timestamps.as_ref()),
+                since,
+                tail: params.tail_lines,
+            },
+        };
+        pod_logs::answer(self.world, request).await
     }
 
     fn get(&self) -> Result<HttpResponse, Status> {
@@ -122,7 +159,8 @@ impl Call {
     fn pod(&self) -> Result<Value, Status> {
         let Target { namespace, name, .. } = &self.target;
         self.world
-            .with(|state| pods::find(&state.store, namespace, name))
+            .with(|state| pods::find(&state.store, &state.switches.logs, namespace, name))
+            .map(|pod| pod.object)
             .ok_or_else(|| Status::not_found(&kinds::POD, name))
     }
 
@@ -130,8 +168,9 @@ impl Call {
         let Target { kind, namespace, .. } = &self.target;
         let selector = Selector::parse(&self.params.label_selector, &self.params.field_selector)?;
         let page = lists::Page { limit: self.params.limit, from: self.params.from.as_deref() };
-        let list =
-            self.world.with(|state| lists::list(&state.store, kind, namespace, &selector, page))?;
+        let list = self.world.with(|state| {
+            lists::list(&state.store, &state.switches.logs, kind, namespace, &selector, page)
+        })?;
         Ok(HttpResponse::Ok().json(list))
     }
 
@@ -246,8 +285,12 @@ impl Call {
 fn review(world: &World, body: &Value) -> HttpResponse {
     let attributes = &body["spec"]["resourceAttributes"];
     let text = |name: &str| attributes[name].as_str().unwrap_or_default();
-    let refused = world
-        .with(|state| state.switches.refuses(text("verb"), text("resource"), text("namespace")));
+    let resource = match text("subresource") {
+        "" => text("resource").to_owned(),
+        subresource => format!("{}/{subresource}", text("resource")),
+    };
+    let refused =
+        world.with(|state| state.switches.refuses(text("verb"), &resource, text("namespace")));
     HttpResponse::Created().json(json!({
         "kind": "SelfSubjectAccessReview",
         "apiVersion": "authorization.k8s.io/v1",

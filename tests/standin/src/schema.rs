@@ -3,7 +3,7 @@
 use k8s_openapi::{
     api::{
         apps::v1::Deployment,
-        core::v1::{ConfigMap, Namespace, Service, ServiceAccount},
+        core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount},
         networking::v1::Ingress,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -60,6 +60,7 @@ fn known(kind: &Kind, object: &Value) -> Result<Value, String> {
         "Namespace" => round_trip::<Namespace>(object),
         "ServiceAccount" => round_trip::<ServiceAccount>(object),
         "ConfigMap" => round_trip::<ConfigMap>(object),
+        "Secret" => round_trip::<Secret>(object),
         "PipelineRun" => {
             let mut known = with_spec(object, PIPELINE_RUN_SPEC);
             keep_only(&mut known["spec"]["timeouts"], &["finally", "pipeline", "tasks"]);

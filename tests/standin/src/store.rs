@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     audit, clock,
@@ -167,10 +167,10 @@ impl Store {
     }
 
     /// Removes an object; gives its last version.
-    pub(crate) fn delete(&mut self, key: &Key, write: Write<'_>) -> Option<Arc<Value>> {
+    pub(crate) fn delete(&mut self, key: &Key, write: Option<Write<'_>>) -> Option<Arc<Value>> {
         let mut object = self.get(key)?.as_ref().clone();
         object["metadata"]["resourceVersion"] = (self.version + 1).to_string().into();
-        Some(self.commit(key.clone(), true, object, Value::Null, Some(write)))
+        Some(self.commit(key.clone(), true, object, Value::Null, write))
     }
 
     fn commit(
@@ -189,7 +189,7 @@ impl Store {
             namespace: key.namespace.clone(),
             name: key.name.clone(),
             resource_version: version.to_string(),
-            body: write.body.clone(),
+            body: shown(&object, write.body),
         });
         let plural = key.plural.to_owned();
         let record = Record { version, plural, deleted, object, memory, audit };
@@ -229,4 +229,16 @@ impl Store {
         }
         object
     }
+}
+
+/// What the audit log shows of a body. What is secret it does not, as the policy of a careful cluster has it.
+fn shown(object: &Value, body: &Value) -> Value {
+    let mut body = body.clone();
+    if object["kind"] == kinds::SECRET.name {
+        for field in ["data", "stringData"] {
+            let values = body.get_mut(field).and_then(Value::as_object_mut);
+            values.into_iter().flat_map(Map::values_mut).for_each(|value| *value = "…".into());
+        }
+    }
+    body
 }

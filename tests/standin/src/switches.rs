@@ -28,6 +28,8 @@ pub struct Switches {
     pub refuse: Vec<Refusal>,
     /// API groups that nobody installed, for instance `tekton.dev`.
     pub absent: Vec<String>,
+    /// What containers write, and how it is read.
+    pub logs: Logs,
 }
 
 impl Default for Switches {
@@ -43,6 +45,7 @@ impl Default for Switches {
             fail_next: FailNext::default(),
             refuse: Vec::new(),
             absent: Vec::new(),
+            logs: Logs::default(),
         }
     }
 }
@@ -59,6 +62,22 @@ pub struct Course {
     pub missing_digest: Option<bool>,
     /// How a rollout ends.
     pub rollout: Option<Outcome>,
+}
+
+/// What containers write beyond their first and last lines, and how that is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logs {
+    /// So many lines at once, when a container begins.
+    pub lines: u64,
+    /// So many lines a second for as long as it runs.
+    pub per_second: u32,
+    /// How long a container waits before it begins.
+    pub start_ms: u64,
+    /// Every stream breaks in the middle of the line behind so many.
+    pub break_after: Option<u64>,
+    /// No kubelet is there to ask.
+    pub unreachable: bool,
 }
 
 /// How a build or a rollout ends.

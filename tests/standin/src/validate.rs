@@ -8,6 +8,17 @@ use crate::{
     pipelinerun,
 };
 
+/// What a workspace can be bound to.
+const WORKSPACE_SOURCES: [&str; 7] = [
+    "configMap",
+    "csi",
+    "emptyDir",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+    "volumeClaimTemplate",
+];
+
 /// Checks an object that is about to be stored in place of `old`.
 pub(crate) fn check(kind: &Kind, old: Option<&Value>, new: &Value) -> Result<(), Status> {
     let name = new["metadata"]["name"].as_str().unwrap_or_default();
@@ -22,6 +33,7 @@ pub(crate) fn check(kind: &Kind, old: Option<&Value>, new: &Value) -> Result<(),
         "Service" if new["spec"]["ports"].as_array().is_none_or(Vec::is_empty) => {
             causes.push(Cause::required("spec.ports", ""));
         }
+        "Secret" => secret(new, &mut causes),
         "PipelineRun" => pipeline_run(old, new)?,
         _ => {}
     }
@@ -89,6 +101,7 @@ fn pipeline_run(old: Option<&Value>, new: &Value) -> Result<(), Status> {
             return Err(Status::denied(message));
         }
     }
+    workspaces(&spec["workspaces"])?;
     match spec["status"].as_str().unwrap_or_default() {
         "" | "Cancelled" | "CancelledRunFinally" | "StoppedRunFinally" | "PipelineRunPending" => {
             Ok(())
@@ -97,6 +110,51 @@ fn pipeline_run(old: Option<&Value>, new: &Value) -> Result<(), Status> {
             "invalid value: {other} should be Cancelled, CancelledRunFinally, StoppedRunFinally or \
              PipelineRunPending: spec.status"
         ))),
+    }
+}
+
+/// Each workspace is one volume, and each name is bound once.
+fn workspaces(bindings: &Value) -> Result<(), Status> {
+    let bindings = bindings.as_array().into_iter().flatten();
+    let mut names = Vec::new();
+    for (index, binding) in bindings.enumerate() {
+        let at = format!("spec.workspaces[{index}]");
+        let given = WORKSPACE_SOURCES.iter().filter(|source| binding[**source].is_object()).count();
+        let all = WORKSPACE_SOURCES.map(|source| format!("{at}.{}", source.to_lowercase()));
+        match given {
+            0 => {
+                let message = format!("expected exactly one, got neither: {}", all.join(", "));
+                return Err(Status::denied(&message));
+            }
+            1 => {}
+            _ => {
+                let message = format!("expected exactly one, got both: {}", all.join(", "));
+                return Err(Status::denied(&message));
+            }
+        }
+        let secret = &binding["secret"];
+        if secret.is_object() && secret["secretName"].as_str().is_none_or(str::is_empty) {
+            let message = format!("missing field(s): {at}.secret.secretName");
+            return Err(Status::denied(&message));
+        }
+        if let Some(first) = names.iter().position(|name| *name == &binding["name"]) {
+            let message = format!(
+                "workspace {} provided by pipelinerun more than once, at index {first} and {index}: {at}.name",
+                binding["name"]
+            );
+            return Err(Status::denied(&message));
+        }
+        names.push(&binding["name"]);
+    }
+    Ok(())
+}
+
+/// A type that has required keys has one of them.
+fn secret(new: &Value, causes: &mut Vec<Cause>) {
+    let has = |key: &str| ["data", "stringData"].iter().any(|map| new[*map].get(key).is_some());
+    if new["type"] == "kubernetes.io/basic-auth" && !has("username") && !has("password") {
+        causes.push(Cause::required("data[%s]username", ""));
+        causes.push(Cause::required("data[%s]password", ""));
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     apply, clock, defaults,
     errors::{Cause, Status},
-    kinds::Kind,
+    kinds::{self, Kind},
     managers::{self, Manager},
     merge, schema,
     store::{Key, Store, Write},
@@ -144,12 +144,41 @@ pub(crate) fn delete(
     body: &Value,
 ) -> Result<Arc<Value>, Status> {
     let old = existing(store, request)?;
+    for (field, named) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
+        let (wanted, found) = (&body["preconditions"][field], &old["metadata"][field]);
+        if !wanted.is_null() && wanted != found {
+            return Err(Status::precondition_failed(
+                request.kind,
+                &request.name,
+                named,
+                wanted,
+                found,
+            ));
+        }
+    }
     if request.dry_run {
         return Ok(old);
     }
-    store
-        .delete(&request.key(), Write { verb: "delete", body })
-        .ok_or_else(|| Status::not_found(request.kind, &request.name))
+    let deleted = store.delete(&request.key(), Some(Write { verb: "delete", body }));
+    collect_garbage(store, &request.namespace, &old["metadata"]["uid"]);
+    deleted.ok_or_else(|| Status::not_found(request.kind, &request.name))
+}
+
+/// The garbage collector: what the deleted object owned goes, too.
+fn collect_garbage(store: &mut Store, namespace: &str, owner: &Value) {
+    let orphans: Vec<(Key, Value)> = kinds::ALL
+        .into_iter()
+        .flat_map(|kind| store.list(kind, namespace))
+        .filter(|(_, object)| {
+            let owners = object["metadata"]["ownerReferences"].as_array();
+            owners.into_iter().flatten().any(|reference| reference["uid"] == *owner)
+        })
+        .map(|(key, object)| (key.clone(), object["metadata"]["uid"].clone()))
+        .collect();
+    for (key, uid) in orphans {
+        store.delete(&key, None);
+        collect_garbage(store, namespace, &uid);
+    }
 }
 
 fn apply(store: &mut Store, request: &Request, body: &Value) -> Result<Accepted, Status> {

@@ -22,14 +22,16 @@ pub(crate) struct World {
     state: Mutex<State>,
     changed: watch::Sender<()>,
     broken: watch::Sender<()>,
+    broken_logs: watch::Sender<()>,
     pub(crate) options: Options,
 }
 
 impl World {
     pub(crate) fn new(store: Store, options: Options) -> Self {
         let state = State { store, switches: options.switches.clone() };
-        let (changed, broken) = (watch::Sender::new(()), watch::Sender::new(()));
-        Self { state: Mutex::new(state), changed, broken, options }
+        let signal = || watch::Sender::new(());
+        let (changed, broken, broken_logs) = (signal(), signal(), signal());
+        Self { state: Mutex::new(state), changed, broken, broken_logs, options }
     }
 
     /// Works on the state alone; wakes those who wait when it has changed it.
@@ -52,6 +54,15 @@ impl World {
     /// Breaks every open watch in the middle of a chunk.
     pub(crate) fn break_watches(&self) {
         self.broken.send_replace(());
+    }
+
+    /// Breaks every log that is followed.
+    pub(crate) fn break_logs(&self) {
+        self.broken_logs.send_replace(());
+    }
+
+    pub(crate) fn log_breaks(&self) -> watch::Receiver<()> {
+        self.broken_logs.subscribe()
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Controller, End, Next, Progress};
+use super::{Controller, End, Next, Progress, Times};
 use crate::{clock, duration};
 
 impl Controller {
@@ -17,6 +18,9 @@ impl Controller {
         finally_ran: bool,
     ) -> Next {
         let now = clock::now();
+        for times in self.progress.times.values_mut() {
+            times.ended.get_or_insert_with(Timestamp::now);
+        }
         if self.run["status"]["startTime"].is_null() {
             self.run["status"]["startTime"] = now.clone().into();
         }
@@ -27,6 +31,8 @@ impl Controller {
 
     pub(super) fn refer_to_running_task(&mut self) {
         let Some(task) = self.progress.queue.first() else { return };
+        let times = Times { began: Timestamp::now(), ended: None, failed: false };
+        self.progress.times.insert(task.clone(), times);
         let reference = json!({
             "apiVersion": "tekton.dev/v1",
             "kind": "TaskRun",

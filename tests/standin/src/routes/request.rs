@@ -29,6 +29,13 @@ pub(crate) struct Params {
     pub(super) allow_watch_bookmarks: Option<String>,
     pub(super) send_initial_events: Option<String>,
     pub(super) timeout_seconds: Option<u64>,
+    pub(super) container: Option<String>,
+    pub(super) follow: Option<String>,
+    pub(super) timestamps: Option<String>,
+    pub(super) since_time: Option<String>,
+    pub(super) since_seconds: Option<i64>,
+    pub(super) tail_lines: Option<u64>,
+    pub(super) limit_bytes: Option<usize>,
 }
 
 /// What a path is about.

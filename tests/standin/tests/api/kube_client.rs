@@ -99,7 +99,8 @@ async fn it_creates_a_run_once_and_reads_its_log() {
     let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client, "paas-builds");
     let found = pods.list(&ListParams::default().labels("tekton.dev/pipelineRun=r")).await.unwrap();
     let name = found.items[0].metadata.name.clone().unwrap();
-    assert!(pods.logs(&name, &LogParams::default()).await.unwrap().contains("[stand-in]"));
+    let params = LogParams { container: Some("step-push".to_owned()), ..LogParams::default() };
+    assert!(pods.logs(&name, &params).await.unwrap().contains("[stand-in]"));
 }
 
 #[tokio::test]
