@@ -17,34 +17,51 @@ use crate::request::{BuildOrder, Label};
 const CANCELLED: &str = "Cancelled";
 
 impl Agent {
-    /// Creates the run; one that an earlier call created is adopted.
+    /// Creates the run, then the Secret that it waits for. What an earlier call created is adopted, what it did not come
+    /// to is made up for.
     pub(crate) async fn start(&self, wanted: &BuildOrder) -> Result<Build, Status> {
         let token = self.callback_key().token(wanted.deploy);
         let run = order(self.settings(), wanted, &token);
-        match within(self.create(&run)).await {
+        let run = match within(self.create(&run)).await {
             Ok(run) => {
                 tracing::info!(deploy.id = %wanted.deploy, app.id = %wanted.app.id, run.name = %wanted.run, "started a build");
-                Ok(self.answer(&run, wanted.deploy))
+                run
             }
             Err(Failure::Exists(_)) => {
-                let build = self.read(&wanted.run, wanted.deploy).await?;
+                let Some(run) = self.find(&wanted.run, wanted.deploy).await? else {
+                    return Ok(gone());
+                };
                 tracing::debug!(deploy.id = %wanted.deploy, run.name = %wanted.run, "found the build that an earlier call started");
-                Ok(build)
+                run
             }
-            Err(failure) => Err(failure.into_status(&token)),
+            Err(failure) => return Err(failure.into_status(&token)),
+        };
+        let credential = wanted.credential.as_ref();
+        if let Err(failure) = self.hand_over(&run, credential).await {
+            if let Failure::Refused(_) | Failure::Taken(_) = failure {
+                // It would wait for the Secret until its timeout.
+                self.stop(&wanted.run, wanted.deploy).await?;
+            }
+            return Err(failure.into_status(&token));
         }
+        self.take_credential_away(&run).await;
+        let build = self.answer(&run, wanted.deploy);
+        let reason = credential.map_or_else(|| build.reason.clone(), |it| it.redact(&build.reason));
+        Ok(Build { reason, ..build })
     }
 
-    /// Reads the run.
+    /// Reads the run; one that has ended needs its credential no more.
     pub(crate) async fn read(&self, name: &Label, deploy: Uuid) -> Result<Build, Status> {
-        let run = self.find(name, deploy).await?;
-        Ok(run.map_or_else(gone, |run| self.answer(&run, deploy)))
+        let Some(run) = self.find(name, deploy).await? else { return Ok(gone()) };
+        self.take_credential_away(&run).await;
+        Ok(self.answer(&run, deploy))
     }
 
     /// Cancels the run unless it has ended.
     pub(crate) async fn stop(&self, name: &Label, deploy: Uuid) -> Result<Build, Status> {
         let Some(run) = self.find(name, deploy).await? else { return Ok(gone()) };
         if run.is_stopping() {
+            self.take_credential_away(&run).await;
             return Ok(self.answer(&run, deploy));
         }
         let patch = Patch::Merge(json!({ "spec": { "status": CANCELLED } }));

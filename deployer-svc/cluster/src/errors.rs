@@ -106,6 +106,19 @@ impl Failure {
         clip(&redact(self.text(), secret))
     }
 
+    /// The same failure in other words.
+    pub(crate) fn rewritten(self, rewrite: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Transient(text) => Self::Transient(rewrite(&text)),
+            Self::Missing(text) => Self::Missing(rewrite(&text)),
+            Self::Exists(text) => Self::Exists(rewrite(&text)),
+            Self::Stale(text) => Self::Stale(rewrite(&text)),
+            Self::Taken(text) => Self::Taken(rewrite(&text)),
+            Self::Denied(text) => Self::Denied(rewrite(&text)),
+            Self::Refused(text) => Self::Refused(rewrite(&text)),
+        }
+    }
+
     fn text(&self) -> &str {
         match self {
             Self::Transient(text)

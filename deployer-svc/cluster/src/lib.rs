@@ -1,12 +1,13 @@
 //! The cluster agent: the one implementation of the gRPC `Cluster` service, and the only crate that talks to Kubernetes.
 //! Every call may be repeated: names are deterministic, creation is adopted, and rollouts are fenced by a generation.
 //!
-//! Builds: `builds` acts, `pipeline_run` knows the object and judges it. Rollouts: `rollouts` acts, `manifests` shapes
+//! Builds: `builds` acts, `pipeline_run` knows the object and judges it, `clone_secret` brings it what it clones with. Rollouts: `rollouts` acts, `manifests` shapes
 //! the objects, `fence` and `verdict` decide; `removal` takes them away. `logs` reads what either writes. `permissions`
 //! and `survey` are for people who set it up. `request` parses what arrives, `errors` translates what fails.
 
 mod agent;
 mod builds;
+mod clone_secret;
 mod errors;
 mod fence;
 mod logs;

@@ -9,6 +9,7 @@ use paas_proto::cluster::{Build, BuildPhase};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::clone_secret;
 use crate::request::{App, BuildOrder, is_digest, is_image_repository};
 use crate::settings::Settings;
 use crate::{APP_ID, APP_NAME, DEPLOY_ID, SHA, TENANT_ID};
@@ -108,6 +109,9 @@ pub(crate) fn order(settings: &Settings, order: &BuildOrder, token: &str) -> Pip
         let carrier = json!({ "traceparent": traceparent }).to_string();
         annotations.insert(SPAN_CONTEXT.to_owned(), carrier);
     }
+    let source = json!({ "name": WORKSPACE, "emptyDir": { "sizeLimit": WORKSPACE_SIZE } });
+    let credential =
+        order.credential.as_ref().map(|_| clone_secret::workspace(&order.run.to_string()));
     PipelineRun {
         metadata: ObjectMeta {
             name: Some(order.run.to_string()),
@@ -133,9 +137,7 @@ pub(crate) fn order(settings: &Settings, order: &BuildOrder, token: &str) -> Pip
             timeouts: Some(Timeouts {
                 pipeline: Some(format!("{}s", settings.build_timeout_seconds)),
             }),
-            workspaces: vec![
-                json!({ "name": WORKSPACE, "emptyDir": { "sizeLimit": WORKSPACE_SIZE } }),
-            ],
+            workspaces: [source].into_iter().chain(credential).collect(),
         },
         status: None,
     }

@@ -4,10 +4,12 @@
 use std::fmt;
 
 use paas_proto::cluster::{
-    self, LogsRequest, PutBackRequest, RollOutRequest, StartBuildRequest, logs_request,
+    self, CloneCredential, LogsRequest, PutBackRequest, RollOutRequest, StartBuildRequest,
+    logs_request,
 };
 use uuid::Uuid;
 
+use crate::clone_secret::Credential;
 use crate::logs::{Cursor, LogOrder, Source};
 
 /// A request that names something impossible; the field and what it must be.
@@ -48,6 +50,8 @@ pub(crate) struct BuildOrder {
     pub(crate) sha: Sha,
     /// W3C trace context, if there is one.
     pub(crate) traceparent: Option<String>,
+    /// For a repository that is not public.
+    pub(crate) credential: Option<Credential>,
 }
 
 /// What to run: of a rollout and of a put-back alike.
@@ -94,6 +98,28 @@ impl CloneUrl {
     }
 }
 
+impl CloneUrl {
+    /// The credential for this repository; none where git would not use it. It never travels in the clear.
+    fn credential(&self, given: CloneCredential) -> Result<Option<Credential>, Invalid> {
+        let Some((scheme @ ("https" | "http"), rest)) = self.0.split_once("://") else {
+            return Ok(None);
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if scheme == "http" && !is_loopback(authority) {
+            return Err(Invalid("clone_credential", "goes over https only"));
+        }
+        let CloneCredential { username, password } = given;
+        let plain = |text: &str| {
+            !text.is_empty() && text.len() <= 8192 && !text.chars().any(char::is_control)
+        };
+        if !plain(&username) || !plain(&password) {
+            return Err(Invalid("clone_credential", "is not a user and a password"));
+        }
+        let origin = format!("{scheme}://{authority}");
+        Ok(Some(Credential { username, password: password.into(), origin }))
+    }
+}
+
 impl Image {
     fn parse(text: &str) -> Option<Self> {
         let (repository, digest) = text.split_once('@')?;
@@ -115,12 +141,17 @@ impl App {
 
 impl BuildOrder {
     pub(crate) fn parse(request: StartBuildRequest) -> Result<Self, Invalid> {
+        let clone_url = CloneUrl::parse(&request.clone_url)
+            .ok_or(Invalid("clone_url", "is not an https, http or ssh URL without password"))?;
         Ok(Self {
+            credential: match request.clone_credential {
+                Some(credential) => clone_url.credential(credential)?,
+                None => None,
+            },
             app: App::parse(request.app)?,
             deploy: parse_uuid("deploy_id", &request.deploy_id)?,
             run: parse_run(&request.run_name)?,
-            clone_url: CloneUrl::parse(&request.clone_url)
-                .ok_or(Invalid("clone_url", "is not an https, http or ssh URL without password"))?,
+            clone_url,
             sha: parse_sha(&request.sha)?,
             // Tracing is no reason to refuse a build.
             traceparent: is_traceparent(&request.traceparent).then_some(request.traceparent),
@@ -198,6 +229,15 @@ pub(crate) fn is_host(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(|label| Label::parse(label).is_some())
 }
 
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 fn is_name(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 }
@@ -269,6 +309,36 @@ mod tests {
             "git@github.com:acme/web.git",
         ] {
             assert!(CloneUrl::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_credential_goes_where_git_uses_it_and_never_in_the_clear() {
+        let given = |username: &str, password: &str| CloneCredential {
+            username: username.to_owned(),
+            password: password.to_owned(),
+        };
+        let origin = |url: &str| {
+            let credential = CloneUrl::parse(url).unwrap().credential(given("git", "secret"));
+            credential.map(|credential| credential.map(|credential| credential.origin))
+        };
+        for (url, expected) in [
+            ("https://github.com/acme/web.git", Some("https://github.com")),
+            ("https://git.example.com:8443/web.git", Some("https://git.example.com:8443")),
+            ("http://127.0.0.1:3000/web.git", Some("http://127.0.0.1:3000")),
+            ("http://localhost/web.git", Some("http://localhost")),
+            ("http://[::1]:3000/web.git", Some("http://[::1]:3000")),
+            ("ssh://git@github.com/acme/web.git", None),
+            ("file:///srv/git/web.git", None),
+        ] {
+            assert_eq!(origin(url), Ok(expected.map(str::to_owned)), "{url}");
+        }
+        for url in ["http://git.example.com/web.git", "http://127.0.0.1.example.com/web.git"] {
+            assert!(origin(url).is_err(), "{url}");
+        }
+        let url = CloneUrl::parse("https://github.com/acme/web.git").unwrap();
+        for (username, password) in [("", "secret"), ("git", ""), ("git", "two\nlines")] {
+            assert!(url.credential(given(username, password)).is_err(), "{username} {password}");
         }
     }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod builds;
+mod clone_secret;
 mod fake;
 mod orders;
 mod permissions;
