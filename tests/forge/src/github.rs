@@ -130,6 +130,9 @@ fn with_token(state: &mut State, call: &Call, token: &Token, path: &[&str]) -> O
         (_, ["repos", owner, name, rest @ ..]) => {
             repos::answer(state, call, &format!("{owner}/{name}"), rest).into()
         }
+        (_, ["repositories", id, "hooks", rest @ ..]) => {
+            hooks::answer(state, call, token, id, rest)
+        }
         (_, ["repositories", id, rest @ ..]) => repos::answer(state, call, id, rest).into(),
         _ => not_found().into(),
     }

@@ -23,8 +23,8 @@ pub(crate) fn answer(state: &mut State, options: &Options, call: &Call) -> Outco
         ("GET", ["oauth", "authorize"]) => oauth::authorize(state, options, call).into(),
         ("POST", ["oauth", "token"]) => token(state, call).into(),
         ("POST", ["oauth", "revoke"]) => revoke(state, call).into(),
-        (_, ["api", "v4", rest @ ..]) => {
-            let mut outcome = api(state, call, rest);
+        (_, ["api", "v4", path @ ..]) => {
+            let mut outcome = api(state, call, path);
             let reset = Timestamp::now().as_second() + 60;
             outcome.answer = outcome
                 .answer
@@ -125,7 +125,8 @@ fn api(state: &mut State, call: &Call, path: &[&str]) -> Outcome {
         None => return projects::public(state, call, path).into(),
     };
     let is_read = call.method == "GET";
-    if !token.has_scope(&["api"]) && !(is_read && token.has_scope(&["read_api"])) {
+    let may_read = is_read && token.has_scope(&["read_api"]);
+    if !may_read && !token.has_scope(&["api"]) {
         let body = json!({
             "error": "insufficient_scope",
             "error_description": "The request requires higher privileges than provided by the access token.",

@@ -23,7 +23,7 @@ const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Code {
     provider: Provider,
-    code: String,
+    text: String,
     redirect_uri: String,
     challenge: Option<String>,
     scopes: String,
@@ -104,7 +104,7 @@ pub(crate) fn authorize(state: &mut State, options: &Options, call: &Call) -> An
         let code = random("code");
         state.codes.push(Code {
             provider,
-            code: code.clone(),
+            text: code.clone(),
             redirect_uri,
             challenge,
             scopes: parameter("scope"),
@@ -151,7 +151,7 @@ fn exchange(
     }
     let given = parameters.get("code").ok_or(Problem::Code)?;
     let known =
-        state.codes.iter_mut().find(|code| code.provider == provider && &code.code == given);
+        state.codes.iter_mut().find(|code| code.provider == provider && &code.text == given);
     let code = known.ok_or(Problem::Code)?;
     if code.is_used || code.expires_at <= Timestamp::now() {
         return Err(Problem::Code);

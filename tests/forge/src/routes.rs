@@ -119,12 +119,10 @@ fn upset(state: &mut State, call: &Call) -> (Duration, Option<Refusal>) {
 
 /// An error that a proxy in front of the provider might give.
 fn broken(provider: Provider, status: u16) -> Answer {
-    match provider {
-        Provider::Gitlab | Provider::Forgejo if status == 0 || status >= 500 => {
-            Answer::html(status, "The server is not available")
-        }
-        _ => Answer::json(status, serde_json::json!({ "message": "Server Error" })),
+    if provider != Provider::Github && status >= 500 {
+        return Answer::html(status, "The server is not available");
     }
+    Answer::json(status, serde_json::json!({ "message": "Server Error" }))
 }
 
 /// What the real one would not like.

@@ -80,7 +80,7 @@ fn list(repo: &Repo, call: &Call) -> Answer {
     let size = number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let page = number("page").unwrap_or(1).max(1);
     let hooks = repo.hooks.iter().skip((page - 1) * size).take(size);
-    let answer = Answer::json(200, hooks.map(|hook| shown(hook)).collect::<Vec<_>>())
+    let answer = Answer::json(200, hooks.map(shown).collect::<Vec<_>>())
         .with("x-total-count", repo.hooks.len());
     if page * size >= repo.hooks.len() {
         return answer;

@@ -190,10 +190,11 @@ fn events(list: &Value) -> Option<BTreeSet<String>> {
 }
 
 fn set_config(hook: &mut Hook, config: &Value) -> Result<(), Answer> {
-    let text = |name: &str| match &config[name] {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+    // A number does where a text is meant.
+    let text = |name: &str| {
+        let value = &config[name];
+        let number = value.as_u64().map(|number| number.to_string());
+        value.as_str().map(str::to_owned).or(number)
     };
     if let Some(url) = text("url") {
         if !url.starts_with("http://") && !url.starts_with("https://") {
