@@ -1,5 +1,7 @@
 //! Who asks: every request of the management API is somebody's, for one tenant and within one scope.
 
+pub(crate) mod audit;
+mod authenticate;
 mod guard;
 mod routes;
 
@@ -9,11 +11,14 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
+use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub(crate) use self::{
+    authenticate::caller,
     guard::guard,
-    routes::{Access, ROUTES},
+    routes::{Access, ROUTES, Route},
 };
 use crate::error::Error;
 
@@ -21,7 +26,8 @@ use crate::error::Error;
 pub(crate) const DEFAULT_TENANT: Uuid = Uuid::from_u128(1);
 
 /// What a token is good for; each includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Scope {
     /// Look.
     Read,
@@ -40,6 +46,11 @@ impl Scope {
             Self::Admin => "admin",
         }
     }
+
+    /// The scope of this name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Self::Read, Self::Deploy, Self::Admin].into_iter().find(|scope| scope.name() == name)
+    }
 }
 
 /// Whose token it is.
@@ -54,6 +65,16 @@ pub(crate) enum Actor {
         /// As people named it.
         name: String,
     },
+}
+
+impl Actor {
+    /// The token's id, unless it is the operator's, which has none.
+    pub(crate) fn token(&self) -> Option<Uuid> {
+        match self {
+            Self::Operator => None,
+            Self::Token { id, .. } => Some(*id),
+        }
+    }
 }
 
 impl fmt::Display for Actor {

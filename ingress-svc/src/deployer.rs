@@ -22,8 +22,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A stream may be silent for long: so we ask whether the other end is still there.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PONG_WITHIN: Duration = Duration::from_secs(5);
-/// Who asks: there is one token so far.
-const REQUESTED_BY: &str = "api token";
 
 /// A client of the deployer.
 #[derive(Clone)]
@@ -86,36 +84,27 @@ impl Deployer {
         Ok(self.client.clone().list_deploys(request).await?.into_inner())
     }
 
-    pub(crate) async fn cancel(&self, deploy_id: String) -> Result<(), Status> {
-        let request = CancelDeployRequest { deploy_id, requested_by: REQUESTED_BY.to_owned() };
+    pub(crate) async fn cancel(
+        &self,
+        deploy_id: String,
+        requested_by: String,
+    ) -> Result<(), Status> {
+        let request = CancelDeployRequest { deploy_id, requested_by };
         self.client.clone().cancel_deploy(request).await.map(drop)
     }
 
     /// Answers the new deploy's id.
-    pub(crate) async fn redeploy(
-        &self,
-        app_id: String,
-        request_id: String,
-    ) -> Result<String, Status> {
-        let requested_by = REQUESTED_BY.to_owned();
-        let request = RedeployRequest { app_id, requested_by, request_id };
+    pub(crate) async fn redeploy(&self, request: RedeployRequest) -> Result<String, Status> {
         Ok(self.client.clone().redeploy(request).await?.into_inner().deploy_id)
     }
 
-    /// Answers the new deploy's id; without `deploy_id`, the release before the live one goes live.
-    pub(crate) async fn roll_back(
-        &self,
-        app_id: String,
-        deploy_id: String,
-        request_id: String,
-    ) -> Result<String, Status> {
-        let requested_by = REQUESTED_BY.to_owned();
-        let request = RollBackRequest { app_id, deploy_id, requested_by, request_id, release: 0 };
+    /// Answers the new deploy's id; without a deploy or a release, the release before the live one goes live.
+    pub(crate) async fn roll_back(&self, request: RollBackRequest) -> Result<String, Status> {
         Ok(self.client.clone().roll_back(request).await?.into_inner().deploy_id)
     }
 
-    pub(crate) async fn resume(&self, app_id: String) -> Result<(), Status> {
-        let request = ResumeAutoDeployRequest { app_id, requested_by: REQUESTED_BY.to_owned() };
+    pub(crate) async fn resume(&self, app_id: String, requested_by: String) -> Result<(), Status> {
+        let request = ResumeAutoDeployRequest { app_id, requested_by };
         self.client.clone().resume_auto_deploy(request).await.map(drop)
     }
 
@@ -124,7 +113,6 @@ impl Deployer {
         &self,
         request: ReplayRequest,
     ) -> Result<Streaming<ReplayResponse>, Status> {
-        let request = ReplayRequest { requested_by: REQUESTED_BY.to_owned(), ..request };
         Ok(self.client.clone().replay(request).await?.into_inner())
     }
 
@@ -142,13 +130,18 @@ impl Deployer {
     pub(crate) async fn retry_dead_letter(
         &self,
         id: u64,
+        requested_by: String,
     ) -> Result<RetryDeadLetterResponse, Status> {
-        let request = RetryDeadLetterRequest { id, requested_by: REQUESTED_BY.to_owned() };
+        let request = RetryDeadLetterRequest { id, requested_by };
         Ok(self.client.clone().retry_dead_letter(request).await?.into_inner())
     }
 
-    pub(crate) async fn discard_dead_letter(&self, id: u64) -> Result<(), Status> {
-        let request = DiscardDeadLetterRequest { id, requested_by: REQUESTED_BY.to_owned() };
+    pub(crate) async fn discard_dead_letter(
+        &self,
+        id: u64,
+        requested_by: String,
+    ) -> Result<(), Status> {
+        let request = DiscardDeadLetterRequest { id, requested_by };
         self.client.clone().discard_dead_letter(request).await.map(drop)
     }
 }

@@ -36,6 +36,9 @@ pub(crate) enum Error {
     TektonCredentials,
     #[error("missing or invalid API token")]
     ApiToken,
+    /// Known, and not allowed this.
+    #[error("{0}")]
+    Forbidden(String),
     #[error("no {} source for this app", .0.name())]
     NoSource(Provider),
     #[error("{0}")]
@@ -47,6 +50,8 @@ pub(crate) enum Error {
     TooSlow,
     #[error("{0}")]
     Conflict(String),
+    #[error("a request with this Idempotency-Key is underway")]
+    Underway,
     #[error("payload too large")]
     TooLarge,
     #[error("unsupported content type")]
@@ -99,7 +104,7 @@ impl Error {
         } else if let Self::TooManyRequests(wait) = self {
             // Never 0: that would be an invitation.
             (RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))
-        } else if self.cause().is_some() {
+        } else if self.cause().is_some() || matches!(self, Self::Underway) {
             (RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))
         } else {
             return None;
@@ -165,11 +170,12 @@ impl ResponseError for Error {
             | Self::CallbackToken
             | Self::TektonCredentials
             | Self::ApiToken => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NoSource(_) | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::Underway => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -212,6 +218,17 @@ pub(crate) fn stream(
 /// Made, and this is it.
 pub(crate) fn created(body: impl Serialize) -> HttpResponse {
     HttpResponse::Created().json(body)
+}
+
+/// Done, and there is nothing left to say.
+pub(crate) fn no_content() -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
+/// Answered like this before.
+pub(crate) fn again(status: u16, body: Vec<u8>) -> HttpResponse {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    HttpResponse::build(status).content_type("application/json").body(body)
 }
 
 /// Understood; what follows from it happens later, if anything does.

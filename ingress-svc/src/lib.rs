@@ -19,6 +19,7 @@ mod exchange;
 mod failures;
 mod filters;
 mod health;
+mod idempotency;
 mod intake;
 mod ledger;
 mod manage;
@@ -84,11 +85,7 @@ impl Ingress {
         Ok(Self {
             keys,
             shared_lookups: shared_lookups::SharedLookups::new(store.clone()),
-            ledger: ledger::Ledger::new(
-                &store,
-                config.deliveries_kept_days,
-                metrics.ledger_rows(),
-            ),
+            ledger: ledger::Ledger::new(&store, config.deliveries_kept_days, metrics.ledger_rows()),
             store,
             publisher,
             bodies,
@@ -130,6 +127,7 @@ pub async fn run(
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
     let _watch = AbortOnDropHandle::new(tokio::spawn(health::watch(ingress.clone())));
+    let _prune = AbortOnDropHandle::new(tokio::spawn(idempotency::prune(ingress.store.clone())));
     tracing::info!(%address, "listening");
     tokio::select! {
         ended = &mut serving => {

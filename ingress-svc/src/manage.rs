@@ -2,13 +2,18 @@
 //! comes here has been let in by `access`.
 
 pub(crate) mod apps;
+pub(crate) mod audit;
 pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod deploys;
 mod input;
+pub(crate) mod pages;
 pub(crate) mod replays;
 pub(crate) mod sources;
+pub(crate) mod tenants;
+pub(crate) mod tokens;
 pub(crate) mod watch;
+pub(crate) mod whoami;
 
 use actix_web::{HttpRequest, web};
 use serde::de::DeserializeOwned;
@@ -17,7 +22,8 @@ use uuid::Uuid;
 
 use crate::{Ingress, error::Error, receive};
 
-const MAX_BODY_BYTES: usize = 64 * 1024;
+/// What the body of a management request may have.
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Reads a body; an empty one is the empty object.
 async fn read<T: DeserializeOwned>(
@@ -39,6 +45,12 @@ fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     // From the text again: the value has forgotten names that were there twice.
     serde_json::from_slice(json)
         .map_err(|error| Error::Invalid(without_position(&error.to_string()).to_owned()))
+}
+
+/// Reads what the query asks for; names nobody knows are refused.
+fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Error> {
+    let query = web::Query::<T>::from_query(request.query_string());
+    Ok(query.map_err(|error| Error::Invalid(error.to_string()))?.into_inner())
 }
 
 fn without_position(message: &str) -> &str {

@@ -163,6 +163,8 @@ impl From<&Error> for Verdict {
             Error::CallbackToken
             | Error::TektonCredentials
             | Error::ApiToken
+            | Error::Forbidden(_)
+            | Error::Underway
             | Error::NotFound(_)
             | Error::MethodNotAllowed(_)
             | Error::Conflict(_)
@@ -208,6 +210,8 @@ impl From<&Error> for Heard {
             | Error::NoSource(_)
             | Error::TooManyRequests(_)
             | Error::ApiToken
+            | Error::Forbidden(_)
+            | Error::Underway
             | Error::MethodNotAllowed(_)
             | Error::Conflict(_)
             | Error::Invalid(_)

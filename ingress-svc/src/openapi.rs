@@ -1,15 +1,26 @@
 //! The description of the whole HTTP surface, made from the handlers.
 
+mod frame;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
 use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::{
-    Modify, OpenApi, ToSchema,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    OpenApi, ToSchema,
+    openapi::{RefOr, path::ParameterIn},
 };
 
+use self::frame::Frame;
 use crate::{
-    callbacks, error, health,
-    manage::{apps, dead_letters, deliveries, deploys, replays, sources, watch},
+    access, callbacks, error, health,
+    manage::{
+        apps, audit, dead_letters, deliveries, deploys, replays, sources, tenants, tokens, watch,
+        whoami,
+    },
     webhooks,
 };
 
@@ -26,27 +37,15 @@ pub(crate) struct Problem {
     paths(
         health::alive, health::ready, health::metrics, document, webhooks::github, webhooks::gitlab,
         webhooks::forgejo, deliveries::list, callbacks::build,
-        callbacks::tekton, apps::create, apps::list, apps::get, sources::put, sources::get, sources::put_secret,
+        callbacks::tekton, whoami::get, tenants::list, tenants::create, tokens::list, tokens::create, tokens::revoke,
+        audit::list, apps::create, apps::list, apps::get, sources::put, sources::get, sources::put_secret,
         deploys::list, deploys::get, watch::watch, deploys::cancel, deploys::roll_back, deploys::redeploy, deploys::resume,
         replays::replay, dead_letters::list, dead_letters::get, dead_letters::retry, dead_letters::discard,
     ),
-    modifiers(&Schemes)
+    components(schemas(Problem)),
+    modifiers(&Frame)
 )]
 struct Api;
-
-/// How callers show who they are.
-struct Schemes;
-
-impl Modify for Schemes {
-    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let schemes = [("token", HttpAuthScheme::Bearer), ("tekton", HttpAuthScheme::Basic)];
-        let components = api.components.get_or_insert_default();
-        for (name, scheme) in schemes {
-            let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
-            components.add_security_scheme(name, scheme);
-        }
-    }
-}
 
 /// This document.
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "health",
@@ -58,4 +57,27 @@ pub(crate) async fn document() -> HttpResponse {
 /// The document.
 pub(crate) fn api() -> utoipa::openapi::OpenApi {
     Api::openapi()
+}
+
+/// What a query may name, by method and pattern of the route.
+static QUERIES: LazyLock<HashMap<(&str, &str), HashSet<String>>> = LazyLock::new(|| {
+    let mut api = api();
+    let names = |route: &access::Route| {
+        let path = api.paths.paths.get_mut(route.pattern)?;
+        let parameters = frame::operation(path, route.method)?.parameters.take()?;
+        let of_query = parameters.into_iter().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        });
+        let of_query = of_query.filter(|parameter| parameter.parameter_in == ParameterIn::Query);
+        Some(of_query.map(|parameter| parameter.name).collect())
+    };
+    let mut names = names;
+    let routes = access::ROUTES.iter();
+    routes.map(|route| ((route.method, route.pattern), names(route).unwrap_or_default())).collect()
+});
+
+/// Whether a route knows this name in its query.
+pub(crate) fn knows_query(route: &access::Route, name: &str) -> bool {
+    QUERIES.get(&(route.method, route.pattern)).is_some_and(|names| names.contains(name))
 }

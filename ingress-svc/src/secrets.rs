@@ -20,6 +20,23 @@ pub(crate) enum Purpose {
     WebhookSecret,
     /// GitLab's signing token.
     SigningToken,
+    /// An answer that is given again to the same request.
+    Answer,
+}
+
+/// The row that a secret belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner<'a> {
+    /// An app's source.
+    App(Uuid),
+    /// A request with an `Idempotency-Key`, by its hash.
+    Request(&'a [u8; 32]),
+}
+
+impl From<Uuid> for Owner<'_> {
+    fn from(app: Uuid) -> Self {
+        Self::App(app)
+    }
 }
 
 impl Purpose {
@@ -27,11 +44,16 @@ impl Purpose {
         match self {
             Self::WebhookSecret => "webhook_secret",
             Self::SigningToken => "signing_token",
+            Self::Answer => "answer",
         }
     }
 
-    fn associated_data(self, app: Uuid) -> Vec<u8> {
-        [app.as_bytes(), self.column().as_bytes()].concat()
+    fn associated_data(self, owner: Owner<'_>) -> Vec<u8> {
+        let column = self.column().as_bytes();
+        match owner {
+            Owner::App(app) => [app.as_bytes(), column].concat(),
+            Owner::Request(hash) => [hash.as_slice(), column].concat(),
+        }
     }
 }
 
@@ -44,6 +66,7 @@ struct Key {
     id: u8,
     webhook_secrets: XChaCha20Poly1305,
     signing_tokens: XChaCha20Poly1305,
+    answers: XChaCha20Poly1305,
 }
 
 /// Text that is not a list of keys.
@@ -91,6 +114,7 @@ impl Key {
             id,
             webhook_secrets: cipher(&bytes, Purpose::WebhookSecret)?,
             signing_tokens: cipher(&bytes, Purpose::SigningToken)?,
+            answers: cipher(&bytes, Purpose::Answer)?,
         })
     }
 
@@ -98,6 +122,7 @@ impl Key {
         match purpose {
             Purpose::WebhookSecret => &self.webhook_secrets,
             Purpose::SigningToken => &self.signing_tokens,
+            Purpose::Answer => &self.answers,
         }
     }
 }
@@ -114,15 +139,15 @@ fn cipher(key: &[u8; 32], purpose: Purpose) -> Result<XChaCha20Poly1305, Invalid
 
 impl Keyring {
     /// Seals a secret of an app: key id, nonce, ciphertext.
-    pub(crate) fn seal(
+    pub(crate) fn seal<'a>(
         &self,
         purpose: Purpose,
-        app: Uuid,
+        owner: impl Into<Owner<'a>>,
         secret: &[u8],
     ) -> Result<Vec<u8>, Error> {
         let key = self.keys.first().ok_or(Error::NotSealed)?;
         let nonce: [u8; NONCE_BYTES] = rand::random();
-        let aad = purpose.associated_data(app);
+        let aad = purpose.associated_data(owner.into());
         let ciphertext = key
             .cipher(purpose)
             .encrypt(&XNonce::from(nonce), Payload { msg: secret, aad: &aad })
@@ -131,16 +156,16 @@ impl Keyring {
     }
 
     /// Opens what [`Keyring::seal`] made for the same app and purpose.
-    pub(crate) fn open(
+    pub(crate) fn open<'a>(
         &self,
         purpose: Purpose,
-        app: Uuid,
+        owner: impl Into<Owner<'a>>,
         sealed: &[u8],
     ) -> Result<Vec<u8>, Error> {
         let (&id, rest) = sealed.split_first().ok_or(Error::Damaged)?;
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(Error::Damaged)?;
         let key = self.keys.iter().find(|key| key.id == id).ok_or(Error::UnknownKey(id))?;
-        let aad = purpose.associated_data(app);
+        let aad = purpose.associated_data(owner.into());
         key.cipher(purpose)
             .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: &aad })
             .map_err(|_| Error::Rejected)

@@ -9,7 +9,10 @@ use crate::{
     Ingress, access, callbacks,
     error::Error,
     exchange, health,
-    manage::{apps, dead_letters, deliveries, deploys, replays, sources, watch},
+    manage::{
+        apps, audit, dead_letters, deliveries, deploys, replays, sources, tenants, tokens, watch,
+        whoami,
+    },
     openapi, webhooks,
 };
 
@@ -52,6 +55,13 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/webhooks/forgejo/{app_id}", web::post().to(webhooks::forgejo))
         .route("/v1/callbacks/builds/{deploy_id}", web::post().to(callbacks::build))
         .route("/v1/callbacks/tekton", web::post().to(callbacks::tekton))
+        .route("/v1/whoami", web::get().to(whoami::get))
+        .route("/v1/tenants", web::get().to(tenants::list))
+        .route("/v1/tenants", web::post().to(tenants::create))
+        .route("/v1/tokens", web::get().to(tokens::list))
+        .route("/v1/tokens", web::post().to(tokens::create))
+        .route("/v1/tokens/{token_id}", web::delete().to(tokens::revoke))
+        .route("/v1/audit", web::get().to(audit::list))
         .route("/v1/apps", web::get().to(apps::list))
         .route("/v1/apps", web::post().to(apps::create))
         .route("/v1/apps/{app_id}", web::get().to(apps::get))

@@ -2,10 +2,15 @@
 //! row, and a connection that missed it is thrown away.
 
 mod apps;
+mod audit;
 mod connect;
+mod deliveries;
+mod idempotency;
 mod lookup;
 mod sources;
 mod tenancy;
+mod tenants;
+mod tokens;
 
 use std::time::Duration;
 
@@ -13,12 +18,18 @@ use deadpool_postgres::{Client, Manager, ManagerConfig, Object, Pool, RecyclingM
 use secrecy::{ExposeSecret as _, SecretString};
 use telemetry::{Meter, pool};
 use tokio::{runtime::Handle, time::Instant};
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 pub(crate) use apps::App;
+pub(crate) use audit::{AuditEntry, NewAuditEntry};
+pub(crate) use deliveries::LedgerRow;
+pub(crate) use idempotency::Claim;
 pub(crate) use lookup::{Credentials, Earlier, Source};
 pub(crate) use sources::{GitSource, NewSource};
 pub(crate) use tenancy::Tenancy;
+pub(crate) use tenants::Tenant;
+pub(crate) use tokens::{ApiToken, NewApiToken};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -41,6 +52,21 @@ pub(crate) enum Error {
     /// The query failed.
     #[error("a query failed")]
     Query(#[from] tokio_postgres::Error),
+}
+
+impl Error {
+    /// What Postgres says is wrong.
+    fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Query(error) => error.code(),
+            Self::OutOfTime | Self::Pool(_) => None,
+        }
+    }
+
+    /// Whether a table or column is missing: the schema is the one of the version before.
+    pub(crate) fn is_of_older_schema(&self) -> bool {
+        matches!(self.code(), Some(&SqlState::UNDEFINED_COLUMN | &SqlState::UNDEFINED_TABLE))
+    }
 }
 
 impl Store {

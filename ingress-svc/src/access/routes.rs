@@ -60,6 +60,7 @@ pub(crate) struct Route {
 
 const READ: Access = Access::Scope(Scope::Read);
 const DEPLOY: Access = Access::Scope(Scope::Deploy);
+const ADMIN: Access = Access::Scope(Scope::Admin);
 
 const fn route(method: &'static str, pattern: &'static str, access: Access) -> Route {
     Route { method, pattern, access }
@@ -76,6 +77,13 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/webhooks/forgejo/{app_id}", Access::Provider),
     route("POST", "/v1/callbacks/builds/{deploy_id}", Access::Callback),
     route("POST", "/v1/callbacks/tekton", Access::Callback),
+    route("GET", "/v1/whoami", READ),
+    route("GET", "/v1/tenants", Access::Operator),
+    route("POST", "/v1/tenants", Access::Operator),
+    route("GET", "/v1/tokens", ADMIN),
+    route("POST", "/v1/tokens", ADMIN),
+    route("DELETE", "/v1/tokens/{token_id}", ADMIN),
+    route("GET", "/v1/audit", ADMIN),
     route("GET", "/v1/apps", READ),
     route("POST", "/v1/apps", DEPLOY),
     route("GET", "/v1/apps/{app_id}", READ),

@@ -6,11 +6,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{app_id, input::AppName};
+use super::{
+    app_id,
+    input::AppName,
+    pages::{self, Page},
+};
 use crate::{
     Ingress,
     access::Caller,
     error::{self, Error},
+    idempotency,
     openapi::Problem,
     store,
 };
@@ -34,10 +39,13 @@ pub(crate) struct AppView {
     created_at: Timestamp,
 }
 
-/// All apps.
+/// A page of apps, by name.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AppList {
     apps: Vec<AppView>,
+    /// Absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
 }
 
 fn view(ingress: &Ingress, app: store::App) -> AppView {
@@ -56,7 +64,11 @@ pub(crate) async fn create(
     caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let new: NewApp = super::read(&request, payload, &ingress).await?;
-    let made = ingress.store.of(caller.tenant).create_app(Uuid::now_v7(), new.name.as_str()).await;
+    let made = ingress
+        .store
+        .of(caller.tenant)
+        .create_app(idempotency::id(&request), new.name.as_str())
+        .await;
     let Some(app) = made.map_err(Error::cannot_answer)? else {
         return Err(Error::Conflict("an app of this name exists".to_owned()));
     };
@@ -66,13 +78,20 @@ pub(crate) async fn create(
 
 /// Lists the apps by name.
 #[utoipa::path(get, path = "/v1/apps", tag = "apps", security(("token" = [])),
-    responses((status = 200, body = AppList), (status = 401, body = Problem)))]
+    params(Page), responses((status = 200, body = AppList)))]
 pub(crate) async fn list(
+    request: HttpRequest,
     ingress: web::Data<Ingress>,
     caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let apps = ingress.store.of(caller.tenant).apps().await.map_err(Error::cannot_answer)?;
-    Ok(error::ok(AppList { apps: apps.into_iter().map(|app| view(&ingress, app)).collect() }))
+    let page: Page = super::query(&request)?;
+    let after = page.after::<AppName>()?;
+    let after = after.as_ref().map_or("", AppName::as_str);
+    let apps = ingress.store.of(caller.tenant).apps(after, page.rows()).await;
+    let (apps, next_page_token) =
+        page.cut(apps.map_err(Error::cannot_answer)?, |app| pages::token(&app.name));
+    let apps = apps.into_iter().map(|app| view(&ingress, app)).collect();
+    Ok(error::ok(AppList { apps, next_page_token }))
 }
 
 /// Reads an app.

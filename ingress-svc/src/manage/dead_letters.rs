@@ -11,8 +11,10 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::apps::existing;
 use crate::{
     Ingress,
+    access::{Actor, Caller},
     error::{self, Error},
     openapi::Problem,
     time::from_proto,
@@ -160,65 +162,107 @@ impl TryFrom<Wanted> for ListDeadLettersRequest {
     }
 }
 
-/// Lists messages that could not be taken in, newest first.
-#[utoipa::path(get, path = "/v1/dead-letters", tag = "repair", security(("token" = [])), params(Wanted),
-    responses((status = 200, body = DeadLetterPage), (status = 401, body = Problem), (status = 409, body = Problem),
+/// Lists messages that could not be taken in, newest first. A tenant's token is shown those of its apps, and a page may
+/// have fewer than were asked for.
+#[utoipa::path(get, path = "/v1/dead-letters", tag = "repair", params(Wanted),
+    responses((status = 200, body = DeadLetterPage), (status = 404, body = Problem), (status = 409, body = Problem),
               (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn list(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let wanted = web::Query::<Wanted>::from_query(request.query_string())
-        .map_err(|error| Error::Invalid(error.to_string()))?
-        .into_inner();
-    let listed = ingress.deployer.dead_letters(wanted.try_into()?).await?;
-    Ok(error::ok(DeadLetterPage {
-        dead_letters: listed.dead_letters.into_iter().map(DeadLetterView::from).collect(),
-        next_page_token: listed.next_page_token,
-    }))
+    let wanted: Wanted = super::query(&request)?;
+    if let Some(app) = wanted.app_id {
+        existing(&ingress, &caller, app).await?;
+    }
+    let mut wanted = ListDeadLettersRequest::try_from(wanted)?;
+    loop {
+        let listed = ingress.deployer.dead_letters(wanted.clone()).await?;
+        let dead_letters = visible(&ingress, &caller, listed.dead_letters).await?;
+        if dead_letters.is_empty() && !listed.next_page_token.is_empty() {
+            wanted.page_token = listed.next_page_token;
+            continue;
+        }
+        return Ok(error::ok(DeadLetterPage {
+            dead_letters: dead_letters.into_iter().map(DeadLetterView::from).collect(),
+            next_page_token: listed.next_page_token,
+        }));
+    }
+}
+
+/// Those that the caller may see: of the tenant's apps, or any for the operator.
+async fn visible(
+    ingress: &Ingress,
+    caller: &Caller,
+    mut letters: Vec<DeadLetter>,
+) -> Result<Vec<DeadLetter>, Error> {
+    if caller.actor == Actor::Operator {
+        return Ok(letters);
+    }
+    let app = |letter: &DeadLetter| Uuid::try_parse(&letter.app_id).ok();
+    let apps: Vec<Uuid> = letters.iter().filter_map(app).collect();
+    let own = ingress.store.of(caller.tenant).own_apps(&apps).await;
+    let own = own.map_err(Error::cannot_answer)?;
+    letters.retain(|letter| app(letter).is_some_and(|app| own.contains(&app)));
+    Ok(letters)
+}
+
+/// The letter in the path with its content, if the caller may see it.
+async fn opened(
+    ingress: &Ingress,
+    caller: &Caller,
+    request: &HttpRequest,
+) -> Result<GetDeadLetterResponse, Error> {
+    let opened = ingress.deployer.dead_letter(letter_id(request)?).await.map_err(of_letter)?;
+    let letter = opened.dead_letter.clone().unwrap_or_default();
+    let seen = visible(ingress, caller, vec![letter]).await?;
+    if seen.is_empty() { Err(Error::NotFound(NO_SUCH_LETTER)) } else { Ok(opened) }
 }
 
 /// Reads such a message and what it contains.
-#[utoipa::path(get, path = "/v1/dead-letters/{letter_id}", tag = "repair", security(("token" = [])),
-    params(("letter_id" = u64, Path)),
-    responses((status = 200, body = OpenedLetter), (status = 401, body = Problem), (status = 404, body = Problem),
-              (status = 409, body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(get, path = "/v1/dead-letters/{letter_id}", tag = "repair", params(("letter_id" = u64, Path)),
+    responses((status = 200, body = OpenedLetter), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 503, body = Problem)))]
 pub(crate) async fn get(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let opened = ingress.deployer.dead_letter(letter_id(&request)?).await;
-    Ok(error::ok(OpenedLetter::from(opened.map_err(of_letter)?)))
+    let opened = opened(&ingress, &caller, &request).await?;
+    Ok(error::ok(OpenedLetter::from(opened)))
 }
 
 /// Takes such a message in again, once what stood against it is mended.
-#[utoipa::path(post, path = "/v1/dead-letters/{letter_id}/retry", tag = "repair", security(("token" = [])),
-    params(("letter_id" = u64, Path)),
-    responses((status = 200, body = Retried), (status = 401, body = Problem), (status = 404, body = Problem),
+#[utoipa::path(post, path = "/v1/dead-letters/{letter_id}/retry", tag = "repair", params(("letter_id" = u64, Path)),
+    responses((status = 200, body = Retried), (status = 404, body = Problem),
               (status = 409, description = "It still cannot be taken in, for the reason that is given", body = Problem),
               (status = 503, body = Problem)))]
 pub(crate) async fn retry(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let id = letter_id(&request)?;
-    let retried = ingress.deployer.retry_dead_letter(id).await.map_err(of_letter)?;
+    opened(&ingress, &caller, &request).await?;
+    let (id, by) = (letter_id(&request)?, caller.actor.to_string());
+    let retried = ingress.deployer.retry_dead_letter(id, by).await.map_err(of_letter)?;
     let outcome = retried.outcome().name();
     tracing::info!(letter.id = id, outcome, "dead letter tried again");
     Ok(error::ok(Retried { deploy_id: retried.deploy_id, outcome }))
 }
 
 /// Notes that nobody needs such a message any more; it stays on record.
-#[utoipa::path(post, path = "/v1/dead-letters/{letter_id}/discard", tag = "repair", security(("token" = [])),
-    params(("letter_id" = u64, Path)),
-    responses((status = 200, body = Discarded), (status = 401, body = Problem), (status = 404, body = Problem),
+#[utoipa::path(post, path = "/v1/dead-letters/{letter_id}/discard", tag = "repair", params(("letter_id" = u64, Path)),
+    responses((status = 200, body = Discarded), (status = 404, body = Problem),
               (status = 409, description = "It was taken in", body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn discard(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let id = letter_id(&request)?;
-    ingress.deployer.discard_dead_letter(id).await.map_err(of_letter)?;
+    opened(&ingress, &caller, &request).await?;
+    let (id, by) = (letter_id(&request)?, caller.actor.to_string());
+    ingress.deployer.discard_dead_letter(id, by).await.map_err(of_letter)?;
     tracing::info!(letter.id = id, "dead letter discarded");
     Ok(error::ok(Discarded { state: DeadLetterState::Discarded.name() }))
 }

@@ -2,22 +2,19 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
-use paas_proto::deploys::{Deploy, ListDeploysRequest};
+use paas_proto::deploys::{Deploy, ListDeploysRequest, RedeployRequest, RollBackRequest};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{app_id, apps::existing, deploy_id};
+use super::{app_id, apps::existing, deploy_id, pages::Page};
 use crate::{
     Ingress,
     access::Caller,
     error::{self, Error},
+    idempotency,
     openapi::Problem,
-    verify::Header,
 };
-
-/// Longer request ids are refused.
-const MAX_REQUEST_ID_BYTES: usize = 200;
 
 /// A deploy.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,25 +65,31 @@ pub(crate) struct DeployPage {
     next_page_token: String,
 }
 
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Page {
-    /// At most so many; 50 unless given, 200 at most.
-    #[serde(default)]
-    page_size: u32,
-    /// `next_page_token` of the page before.
-    #[serde(default)]
-    page_token: String,
-}
-
 /// Which release to go back to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RollBack {
     /// The deploy whose image goes live again; without it, the release before the live one.
     deploy_id: Option<Uuid>,
+    /// The release that goes live again, `v2` for instance; not beside `deploy_id`.
+    #[schema(value_type = Option<String>, pattern = "^v[1-9][0-9]{0,17}$")]
+    release: Option<ReleaseName>,
+}
+
+/// A release as people write it: `v2`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct ReleaseName(u64);
+
+impl TryFrom<String> for ReleaseName {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let digits = text.strip_prefix('v').filter(|digits| digits.len() <= 18);
+        let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+        let number = digits.and_then(|digits| digits.parse().ok()).filter(|number| *number > 0);
+        number.map(Self).ok_or("release must be `v` and its number")
+    }
 }
 
 /// The deploy that a command makes or concerns.
@@ -140,9 +143,7 @@ pub(crate) async fn list(
     caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let app = existing(&ingress, &caller, app_id(&request)?).await?;
-    let page = web::Query::<Page>::from_query(request.query_string())
-        .map_err(|error| Error::Invalid(error.to_string()))?
-        .into_inner();
+    let page: Page = super::query(&request)?;
     let list = ListDeploysRequest {
         app_id: app.id.to_string(),
         page_size: page.page_size,
@@ -165,7 +166,8 @@ pub(crate) async fn get(
     ingress: web::Data<Ingress>,
     caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let deploy = ingress.deployer.deploy(deploy_id(&request)?.to_string()).await?;
+    let id = existing_deploy(&ingress, &caller, &request).await?;
+    let deploy = ingress.deployer.deploy(id).await?;
     let deploy = deploy.ok_or(Error::NotFound("no such deploy"))?;
     Ok(error::ok(DeployView::from(deploy)))
 }
@@ -180,15 +182,14 @@ pub(crate) async fn cancel(
     ingress: web::Data<Ingress>,
     caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let deploy_id = deploy_id(&request)?.to_string();
-    ingress.deployer.cancel(deploy_id.clone()).await?;
+    let deploy_id = existing_deploy(&ingress, &caller, &request).await?;
+    ingress.deployer.cancel(deploy_id.clone(), caller.actor.to_string()).await?;
     Ok(error::accepted(Commanded { deploy_id }))
 }
 
 /// Puts an earlier release live again, and pauses auto-deploy.
 #[utoipa::path(post, path = "/v1/apps/{app_id}/rollback", tag = "deploys", security(("token" = [])),
-    params(("app_id" = Uuid, Path),
-           ("Idempotency-Key" = Option<String>, Header, description = "Repeating it changes nothing")),
+    params(("app_id" = Uuid, Path)),
     request_body = RollBack,
     responses((status = 202, body = Commanded), (status = 400, body = Problem), (status = 401, body = Problem),
               (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem),
@@ -202,16 +203,23 @@ pub(crate) async fn roll_back(
     let app = app_id(&request)?;
     let wanted: RollBack = super::read(&request, payload, &ingress).await?;
     let app = existing(&ingress, &caller, app).await?;
-    let to = wanted.deploy_id.map(|deploy| deploy.to_string()).unwrap_or_default();
-    let request_id = request_id(&request)?;
-    let deploy_id = ingress.deployer.roll_back(app.id.to_string(), to, request_id).await?;
+    if wanted.deploy_id.is_some() && wanted.release.is_some() {
+        return Err(Error::Invalid("deploy_id and release say the same: give one".to_owned()));
+    }
+    let command = RollBackRequest {
+        app_id: app.id.to_string(),
+        deploy_id: wanted.deploy_id.map(|deploy| deploy.to_string()).unwrap_or_default(),
+        release: wanted.release.map_or(0, |release| release.0),
+        requested_by: caller.actor.to_string(),
+        request_id: request_id(&request)?,
+    };
+    let deploy_id = ingress.deployer.roll_back(command).await?;
     Ok(error::accepted(Commanded { deploy_id }))
 }
 
 /// Builds and deploys the newest push's commit once more.
 #[utoipa::path(post, path = "/v1/apps/{app_id}/redeploy", tag = "deploys", security(("token" = [])),
-    params(("app_id" = Uuid, Path),
-           ("Idempotency-Key" = Option<String>, Header, description = "Repeating it changes nothing")),
+    params(("app_id" = Uuid, Path)),
     responses((status = 202, body = Commanded), (status = 401, body = Problem), (status = 404, body = Problem),
               (status = 409, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn redeploy(
@@ -220,8 +228,12 @@ pub(crate) async fn redeploy(
     caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let app = existing(&ingress, &caller, app_id(&request)?).await?;
-    let request_id = request_id(&request)?;
-    let deploy_id = ingress.deployer.redeploy(app.id.to_string(), request_id).await?;
+    let command = RedeployRequest {
+        app_id: app.id.to_string(),
+        requested_by: caller.actor.to_string(),
+        request_id: request_id(&request)?,
+    };
+    let deploy_id = ingress.deployer.redeploy(command).await?;
     Ok(error::accepted(Commanded { deploy_id }))
 }
 
@@ -236,22 +248,26 @@ pub(crate) async fn resume(
     caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let app = existing(&ingress, &caller, app_id(&request)?).await?;
-    ingress.deployer.resume(app.id.to_string()).await?;
+    ingress.deployer.resume(app.id.to_string(), caller.actor.to_string()).await?;
     Ok(error::ok(Resumed { status: "auto_deploy resumed" }))
 }
 
-/// The caller's name for this request; empty when it has none.
+/// The deploy in the path, if it is the tenant's.
+pub(super) async fn existing_deploy(
+    ingress: &Ingress,
+    caller: &Caller,
+    request: &HttpRequest,
+) -> Result<String, Error> {
+    let id = deploy_id(request)?;
+    let app = ingress.store.of(caller.tenant).app_of_deploy(id).await;
+    app.map_err(Error::cannot_answer)?.ok_or(Error::NotFound("no such deploy"))?;
+    Ok(id.to_string())
+}
+
+/// The caller's name for this request; empty when it has none. The deployer knows it, too: a command that was cut off
+/// between the two is found again.
 fn request_id(request: &HttpRequest) -> Result<String, Error> {
-    let id = match Header::read(request.headers(), "idempotency-key") {
-        Header::Absent => "",
-        Header::Once(id) if id.len() <= MAX_REQUEST_ID_BYTES => id,
-        Header::Once(_) | Header::Unusable => {
-            return Err(Error::Invalid(
-                "Idempotency-Key must be one of at most 200 characters".to_owned(),
-            ));
-        }
-    };
-    Ok(id.to_owned())
+    Ok(idempotency::key(request)?.unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]
@@ -260,6 +276,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_release_is_v_and_its_number() {
+        let parsed = |text: &str| ReleaseName::try_from(text.to_owned()).map(|release| release.0);
+        assert_eq!(parsed("v2"), Ok(2));
+        for wrong in ["", "v", "2", "v0", "V2", "v-1", "v+1", "v2 ", "v1234567890123456789"] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_deploy_reads_as_documented() {

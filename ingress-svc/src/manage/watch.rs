@@ -10,9 +10,10 @@ use serde::Serialize;
 use tokio::time::timeout;
 use tonic::Status;
 
-use super::{deploy_id, deploys::DeployView};
+use super::deploys::{DeployView, existing_deploy};
 use crate::{
     Ingress,
+    access::Caller,
     error::{self, Error},
     openapi::Problem,
 };
@@ -30,8 +31,10 @@ const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 pub(crate) async fn watch(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let changes = ingress.deployer.watch(deploy_id(&request)?.to_string()).await?;
+    let id = existing_deploy(&ingress, &caller, &request).await?;
+    let changes = ingress.deployer.watch(id).await?;
     let stopping = ingress.stopping.clone().cancelled_owned();
     Ok(error::stream(
         "text/event-stream",
