@@ -1,4 +1,4 @@
-//! The streams of JetStream and the deployer's consumers on them, as `paas_proto::streams` describes them.
+//! The streams of JetStream and the consumers on them, as `paas_proto::streams` describes them.
 //!
 //! `drift` says in what they differ, this file sets them up, `renew` makes them anew, `command` is `deployer-svc streams`.
 
@@ -12,7 +12,7 @@ use async_nats::jetstream::{
     context::{ConsumerInfoErrorKind, GetStreamErrorKind},
     stream::{Config, Stream},
 };
-use paas_proto::streams::{DEPLOYER, Limits, Prefix, consumer_config};
+use paas_proto::streams::{DEPLOYER, Limits, Prefix, STATUSES};
 
 pub use drift::{Drift, Mend};
 pub use renew::{Renewable, renew};
@@ -71,16 +71,14 @@ pub async fn apply(
             tracing::info!(stream = name, "creating the stream");
             jetstream.create_stream(&wanted).await.map_err(|error| broker(&name, error))?
         };
-        if has_consumer(prefix, &name) {
-            ensure_consumer(&stream, &name).await?;
-        }
+        ensure_consumer(&stream, prefix, &name).await?;
     }
     if refused.is_empty() { Ok(()) } else { Err(Error::Refused(refused)) }
 }
 
-/// Fails when `ensure` would have something to do, and does nothing.
+/// Fails when `ensure` would have something to do about what the deployer itself needs, and does nothing.
 pub async fn check(jetstream: &Context, prefix: &Prefix, limits: Limits) -> Result<(), Error> {
-    let mut drifts = drifts(jetstream, prefix, limits).await?;
+    let mut drifts = differing(jetstream, prefix, limits, &[DEPLOYER]).await?;
     match drifts.iter().position(Drift::is_missing) {
         Some(missing) => Err(Error::Missing(Box::new(drifts.swap_remove(missing)))),
         None if drifts.is_empty() => Ok(()),
@@ -94,6 +92,15 @@ pub async fn drifts(
     prefix: &Prefix,
     limits: Limits,
 ) -> Result<Vec<Drift>, Error> {
+    differing(jetstream, prefix, limits, &[DEPLOYER, STATUSES]).await
+}
+
+async fn differing(
+    jetstream: &Context,
+    prefix: &Prefix,
+    limits: Limits,
+    consumers: &[&str],
+) -> Result<Vec<Drift>, Error> {
     let mut all = Vec::new();
     for wanted in prefix.configs(limits) {
         let name = wanted.name.clone();
@@ -102,19 +109,15 @@ pub async fn drifts(
             continue;
         };
         all.extend(drift::of_stream(stream.cached_info(), &wanted));
-        if has_consumer(prefix, &name) {
-            all.extend(match consumer(&stream, &name).await? {
-                Some(info) => drift::of_consumer(&info, &consumer_config()),
-                None => vec![Drift::missing(&name, Some(DEPLOYER))],
+        let (reader, config) = prefix.consumer_of(&name);
+        if consumers.contains(&reader) {
+            all.extend(match consumer(&stream, &name, reader).await? {
+                Some(info) => drift::of_consumer(&info, reader, &config),
+                None => vec![Drift::missing(&name, Some(reader))],
             });
         }
     }
     Ok(all)
-}
-
-/// Nobody of ours reads DEPLOYS.
-fn has_consumer(prefix: &Prefix, stream: &str) -> bool {
-    stream != prefix.deploys()
 }
 
 async fn find(jetstream: &Context, name: &str) -> Result<Option<Stream>, Error> {
@@ -130,8 +133,12 @@ fn is_not_found(kind: &GetStreamErrorKind) -> bool {
         if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
-async fn consumer(stream: &Stream, name: &str) -> Result<Option<ConsumerInfo>, Error> {
-    match stream.consumer_info(DEPLOYER).await {
+async fn consumer(
+    stream: &Stream,
+    name: &str,
+    reader: &str,
+) -> Result<Option<ConsumerInfo>, Error> {
+    match stream.consumer_info(reader).await {
         Ok(info) => Ok(Some(info)),
         Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
         Err(error) => Err(broker(name, error)),
@@ -163,26 +170,27 @@ async fn correct(
 }
 
 /// A consumer holds nothing but how far its readers are, and what comes again is known: one of the wrong kind goes.
-async fn ensure_consumer(stream: &Stream, name: &str) -> Result<(), Error> {
-    let info = consumer(stream, name).await?;
-    let found = info.as_ref().map(|info| drift::of_consumer(info, &consumer_config()));
-    let missing = vec![Drift::missing(name, Some(DEPLOYER))];
+async fn ensure_consumer(stream: &Stream, prefix: &Prefix, name: &str) -> Result<(), Error> {
+    let (reader, config) = prefix.consumer_of(name);
+    let info = consumer(stream, name, reader).await?;
+    let found = info.as_ref().map(|info| drift::of_consumer(info, reader, &config));
+    let missing = vec![Drift::missing(name, Some(reader))];
     let drifts = found.unwrap_or(missing);
     if drifts.is_empty() {
         return Ok(());
     }
     tracing::info!(
         stream = name,
-        consumer = DEPLOYER,
+        consumer = reader,
         settings = list(&drifts),
         "setting the consumer up"
     );
     if drifts.iter().any(|drift| drift.mend == Mend::Recreate) && info.is_some() {
-        stream.delete_consumer(DEPLOYER).await.map_err(|error| broker(name, error))?;
+        stream.delete_consumer(reader).await.map_err(|error| broker(name, error))?;
     } else if info.is_some_and(|info| info.paused) {
-        stream.resume_consumer(DEPLOYER).await.map_err(|error| broker(name, error))?;
+        stream.resume_consumer(reader).await.map_err(|error| broker(name, error))?;
     }
-    stream.create_consumer(consumer_config()).await.map_err(|error| broker(name, error))?;
+    stream.create_consumer(config).await.map_err(|error| broker(name, error))?;
     Ok(())
 }
 

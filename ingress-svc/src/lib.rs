@@ -19,6 +19,8 @@ mod exchange;
 mod failures;
 mod filters;
 mod health;
+mod intake;
+mod ledger;
 mod idempotency;
 mod intake;
 mod ledger;
@@ -31,6 +33,7 @@ mod receive;
 mod secrets;
 mod server;
 mod shared_lookups;
+mod statuses;
 mod store;
 mod time;
 mod token;
@@ -85,6 +88,11 @@ impl Ingress {
         Ok(Self {
             keys,
             shared_lookups: shared_lookups::SharedLookups::new(store.clone()),
+            ledger: ledger::Ledger::new(
+                &store,
+                config.deliveries_kept_days,
+                metrics.ledger_rows(),
+            ),
             ledger: ledger::Ledger::new(&store, config.deliveries_kept_days, metrics.ledger_rows()),
             store,
             publisher,
@@ -128,6 +136,7 @@ pub async fn run(
     let mut serving = tokio::spawn(server);
     let _watch = AbortOnDropHandle::new(tokio::spawn(health::watch(ingress.clone())));
     let _prune = AbortOnDropHandle::new(tokio::spawn(idempotency::prune(ingress.store.clone())));
+    let _statuses = AbortOnDropHandle::new(tokio::spawn(statuses::run(ingress.clone())));
     tracing::info!(%address, "listening");
     tokio::select! {
         ended = &mut serving => {

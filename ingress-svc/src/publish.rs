@@ -6,13 +6,15 @@ use std::{error::Error as _, time::Duration};
 use async_nats::{
     HeaderMap,
     connection::State,
-    jetstream::{self, ErrorCode, context::PublishErrorKind, message::PublishMessage},
+    jetstream::{
+        self, ErrorCode, consumer::PullConsumer, context::PublishErrorKind, message::PublishMessage,
+    },
 };
 use backon::{ExponentialBuilder, Retryable as _};
 use bytes::Bytes;
 use paas_proto::{
     events::{BuildReport, PushEvent},
-    streams::Prefix,
+    streams::{Prefix, STATUSES},
 };
 use prost::Message as _;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -175,6 +177,12 @@ impl Publisher {
         let sent = self.jetstream.send_publish(subject.to_owned(), message);
         let ack = sent.await.map_err(Error::Refused)?.await.map_err(Error::Refused)?;
         Ok(if ack.duplicate { Published::Duplicate } else { Published::Stored })
+    }
+
+    /// The events that commit statuses are made from.
+    pub(crate) async fn statuses(&self) -> Result<PullConsumer, async_nats::Error> {
+        let stream = self.prefix.deploys();
+        Ok(self.jetstream.get_consumer_from_stream(STATUSES, stream).await?)
     }
 
     /// Whether there is a connection to the broker.

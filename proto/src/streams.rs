@@ -23,6 +23,8 @@ const MAX_PUSHES_PER_APP: i64 = 10_000;
 
 /// Durable consumer of PUSHES and of BUILDS.
 pub const DEPLOYER: &str = "deployer";
+/// Durable consumer of DEPLOYS, from which the ingress tells the providers how deploys are getting on.
+pub const STATUSES: &str = "statuses";
 
 /// Keeps several installations, or tests, apart on one broker. Empty in production.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -167,6 +169,34 @@ fn base(limits: Limits) -> Config {
     }
 }
 
+impl Prefix {
+    /// The durable consumer of one of the three streams.
+    #[must_use]
+    pub fn consumer_of(&self, stream: &str) -> (&'static str, pull::Config) {
+        if stream == self.deploys() {
+            (STATUSES, statuses_config())
+        } else {
+            (DEPLOYER, consumer_config())
+        }
+    }
+}
+
+/// The consumer behind the commit statuses, of whichever replica asks first.
+///
+/// It begins with what happens after it was made: nobody waits for the status of what ended before. Each message waits as
+/// long as two requests to a provider.
+#[must_use]
+pub fn statuses_config() -> pull::Config {
+    pull::Config {
+        durable_name: Some(STATUSES.to_owned()),
+        ack_wait: Duration::from_secs(30),
+        // Of a provider that is away, this many wait before the others' do.
+        max_ack_pending: 4096,
+        deliver_policy: DeliverPolicy::New,
+        ..consumer_config()
+    }
+}
+
 /// The deployer's durable consumer: explicit ack, no `max_deliver` (what can never work goes to the dead letters).
 #[must_use]
 pub fn consumer_config() -> pull::Config {
@@ -198,6 +228,17 @@ mod tests {
             format!("build.v1.{}", Uuid::nil())
         );
         assert!("a.b".parse::<Prefix>().is_err());
+    }
+
+    #[test]
+    fn each_stream_has_its_consumer() {
+        let prefix: Prefix = "t1".parse().unwrap();
+        for (stream, consumer) in
+            [(prefix.pushes(), DEPLOYER), (prefix.builds(), DEPLOYER), (prefix.deploys(), STATUSES)]
+        {
+            let (name, config) = prefix.consumer_of(&stream);
+            assert_eq!((name, config.durable_name.as_deref()), (consumer, Some(consumer)));
+        }
     }
 
     #[test]

@@ -10,7 +10,6 @@ use async_nats::jetstream::{
     stream::{Config, Info, PersistenceMode},
 };
 use jiff::Timestamp;
-use paas_proto::streams::DEPLOYER;
 use serde::Serialize;
 
 /// One difference.
@@ -206,11 +205,15 @@ pub(super) fn corrected(found: Config, wanted: &Config, fields: &[&str]) -> Conf
 }
 
 /// Every setting of ours that a consumer has otherwise.
-pub(super) fn of_consumer(info: &ConsumerInfo, wanted: &pull::Config) -> Vec<Drift> {
+pub(super) fn of_consumer(
+    info: &ConsumerInfo,
+    name: &'static str,
+    wanted: &pull::Config,
+) -> Vec<Drift> {
     let (found, wanted): (_, ConsumerConfig) =
         (&info.config, wanted.clone().into_consumer_config());
     let stream = info.stream_name.as_str();
-    let mut all = Found { stream, consumer: Some(DEPLOYER), drifts: Vec::new() };
+    let mut all = Found { stream, consumer: Some(name), drifts: Vec::new() };
     let mut kind = |field, found: String, wanted: String| {
         all.add(field, found, wanted, Mend::Recreate);
     };

@@ -33,7 +33,7 @@ pub async fn renew(
         Renewable::Intake => {
             for name in [prefix.pushes(), prefix.builds()] {
                 let Some(stream) = find(jetstream, &name).await? else { continue };
-                if consumer(&stream, &name).await?.is_some() {
+                if consumer(&stream, &name, DEPLOYER).await?.is_some() {
                     tracing::info!(stream = name, consumer = DEPLOYER, "deleting the consumer");
                     let deleted = stream.delete_consumer(DEPLOYER).await;
                     deleted.map_err(|error| broker(&name, error))?;

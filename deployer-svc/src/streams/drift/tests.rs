@@ -1,7 +1,7 @@
 //! What a drift is, and what is none.
 
 use async_nats::jetstream::stream::{DiscardPolicy, RetentionPolicy};
-use paas_proto::streams::{Limits, Prefix, consumer_config};
+use paas_proto::streams::{DEPLOYER, Limits, Prefix, consumer_config};
 use serde_json::{Value, json};
 
 use super::*;
@@ -96,7 +96,7 @@ fn consumer(change: impl FnOnce(&mut Value)) -> Vec<Drift> {
         "num_waiting": 0, "num_pending": 0, "paused": false,
     });
     change(&mut info);
-    of_consumer(&serde_json::from_value(info).unwrap(), &consumer_config())
+    of_consumer(&serde_json::from_value(info).unwrap(), DEPLOYER, &consumer_config())
 }
 
 #[test]
