@@ -15,6 +15,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::routes::list;
 pub(crate) use self::{
     authenticate::caller,
     guard::guard,

@@ -1,12 +1,15 @@
 //! The settings: each is a flag with an environment variable, and `ingress-svc serve --help` is their reference.
 //! Secrets are taken as text and parsed later, because an argument parser repeats what it cannot read.
 
-use std::net::SocketAddr;
+mod git;
+
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use paas_proto::{callback::CallbackKey, streams::Prefix};
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use self::git::GitConfig;
 use crate::{client::TrustedProxies, secrets::Keyring, token::TokenHash};
 
 /// Settings of the ingress.
@@ -55,9 +58,12 @@ pub struct Config {
     /// Domain under which apps are served, each at `https://<app>.<domain>`.
     #[arg(long, env, default_value = "apps.localhost")]
     pub app_domain: String,
-    /// Allow `file:` and loopback clone URLs. For development only.
+    /// Allow `file:` and loopback clone URLs, and providers on this machine over plain HTTP. For development only.
     #[arg(long, env)]
     pub allow_local_clone_urls: bool,
+    /// The providers.
+    #[command(flatten)]
+    pub git: GitConfig,
     /// Bytes of request bodies held in memory at one time, at most; beyond it, deliveries are answered 503.
     #[arg(long, env, default_value_t = 256 * 1024 * 1024,
           value_parser = clap::value_parser!(u32).range(32 * 1024 * 1024..))]
@@ -81,6 +87,10 @@ pub struct Config {
     /// Whether each request whose sender is known has a line in the log (target `access`).
     #[arg(long, env, default_value_t = true, action = clap::ArgAction::Set)]
     pub access_log: bool,
+    /// Seconds between two sweeps, in which providers are asked for pushes that were never delivered and for the state of
+    /// the webhooks; 0: they are never asked.
+    #[arg(long, env, default_value_t = 180, value_parser = clap::value_parser!(u32).range(..=86_400))]
+    pub sweep_seconds: u32,
     /// Days for which the ledger keeps what became of each delivery.
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
     pub deliveries_kept_days: u16,
@@ -99,7 +109,7 @@ pub struct Config {
 
 /// What the secret settings mean.
 pub(crate) struct Keys {
-    pub(crate) secrets: Keyring,
+    pub(crate) secrets: Arc<Keyring>,
     pub(crate) callback: CallbackKey,
     pub(crate) api_token: TokenHash,
     pub(crate) tekton_token: Option<TokenHash>,
@@ -110,7 +120,7 @@ impl Config {
     pub(crate) fn keys(&self) -> anyhow::Result<Keys> {
         let hash = |token: &SecretString| TokenHash::of(token.expose_secret().as_bytes());
         Ok(Keys {
-            secrets: self.secrets_keys.expose_secret().parse().context("SECRETS_KEYS")?,
+            secrets: Arc::new(self.secrets_keys.expose_secret().parse().context("SECRETS_KEYS")?),
             callback: self.callback_key.expose_secret().parse().context("CALLBACK_KEY")?,
             api_token: self.api_token_sha256.expose_secret().parse().context("API_TOKEN_SHA256")?,
             tekton_token: given(self.tekton_events_token.as_ref()).map(hash),
@@ -120,14 +130,6 @@ impl Config {
     /// Where a provider sends an app's deliveries.
     pub(crate) fn webhook_url(&self, provider: &str, app: uuid::Uuid) -> String {
         format!("{}/v1/webhooks/{provider}/{app}", self.public_url.trim_end_matches('/'))
-    }
-
-    /// Where people read about a deploy.
-    pub(crate) fn deploy_url(&self, deploy: uuid::Uuid) -> String {
-        match self.deploy_url.as_deref().filter(|template| !template.is_empty()) {
-            Some(template) => template.replace("{deploy_id}", &deploy.to_string()),
-            None => format!("{}/v1/deploys/{deploy}", self.public_url.trim_end_matches('/')),
-        }
     }
 
     /// Where an app is served.

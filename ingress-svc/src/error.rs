@@ -26,12 +26,17 @@ type Cause = Box<dyn StdError + Send + Sync>;
 pub(crate) enum Error {
     #[error("malformed JSON")]
     MalformedJson,
+    /// Of a browser that comes back from a provider.
+    #[error("{0}")]
+    BadRequest(String),
     #[error("incomplete request body")]
     IncompleteBody,
     #[error("{0}")]
     NotAuthentic(#[from] Refusal),
     #[error("invalid callback token")]
     CallbackToken,
+    #[error("invalid credential token")]
+    CredentialToken,
     #[error("invalid credentials")]
     TektonCredentials,
     #[error("missing or invalid API token")]
@@ -61,6 +66,15 @@ pub(crate) enum Error {
     /// For so long, in a flood of deliveries that are not authentic.
     #[error("too many requests")]
     TooManyRequests(Duration),
+    /// A provider does not do its part.
+    #[error("{0}")]
+    Provider(String),
+    /// The administrator has not configured it.
+    #[error("{0}")]
+    NotConfigured(&'static str),
+    /// It may do better after so long.
+    #[error("{0}")]
+    Later(String, Duration),
     /// Nothing was lost: the sender may try again.
     #[error("cannot accept deliveries now")]
     CannotAccept(#[source] Cause),
@@ -101,7 +115,7 @@ impl Error {
             (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
         } else if matches!(self, Self::TektonCredentials) {
             (WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tekton events\""))
-        } else if let Self::TooManyRequests(wait) = self {
+        } else if let Self::TooManyRequests(wait) | Self::Later(_, wait) = self {
             // Never 0: that would be an invitation.
             (RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))
         } else if self.cause().is_some() || matches!(self, Self::Underway) {
@@ -165,9 +179,12 @@ impl Error {
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::MalformedJson | Self::IncompleteBody => StatusCode::BAD_REQUEST,
+            Self::MalformedJson | Self::IncompleteBody | Self::BadRequest(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NotAuthentic(_)
             | Self::CallbackToken
+            | Self::CredentialToken
             | Self::TektonCredentials
             | Self::ApiToken => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -179,7 +196,11 @@ impl ResponseError for Error {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::CannotAccept(_) | Self::CannotAnswer(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Provider(_) => StatusCode::BAD_GATEWAY,
+            Self::NotConfigured(_)
+            | Self::Later(..)
+            | Self::CannotAccept(_)
+            | Self::CannotAnswer(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 

@@ -10,17 +10,20 @@
 mod access;
 mod callbacks;
 mod client;
+mod clone_credentials;
 mod config;
 mod connections;
 mod delivery;
 mod deployer;
+mod duty;
 mod error;
 mod exchange;
+pub mod failpoints;
 mod failures;
 mod filters;
+mod git_health;
 mod health;
-mod intake;
-mod ledger;
+mod hooks;
 mod idempotency;
 mod intake;
 mod ledger;
@@ -28,13 +31,16 @@ mod manage;
 mod metrics;
 mod openapi;
 pub mod probe;
+mod providers;
 mod publish;
 mod receive;
+pub mod reseal;
 mod secrets;
 mod server;
 mod shared_lookups;
 mod statuses;
 mod store;
+mod sweep;
 mod time;
 mod token;
 mod verdict;
@@ -52,14 +58,16 @@ use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+pub use access::list as routes;
 pub use client::TrustedProxies;
-pub use config::Config;
+pub use config::{Config, GitConfig};
 
 /// What every request shares.
 struct Ingress {
     config: Config,
     keys: config::Keys,
     store: store::Store,
+    connections: connections::Connections,
     publisher: publish::Publisher,
     deployer: deployer::Deployer,
     monitor: health::Monitor,
@@ -85,14 +93,12 @@ impl Ingress {
         let bodies = receive::Budget::new(config.max_body_bytes_in_flight);
         let broker = publisher.clone();
         let metrics = metrics::Metrics::new(&meter, &bodies, move || broker.is_connected());
+        let secrets = keys.secrets.clone();
+        let connections = connections::Connections::new(&config, store.clone(), secrets)?;
         Ok(Self {
             keys,
+            connections,
             shared_lookups: shared_lookups::SharedLookups::new(store.clone()),
-            ledger: ledger::Ledger::new(
-                &store,
-                config.deliveries_kept_days,
-                metrics.ledger_rows(),
-            ),
             ledger: ledger::Ledger::new(&store, config.deliveries_kept_days, metrics.ledger_rows()),
             store,
             publisher,
@@ -137,6 +143,7 @@ pub async fn run(
     let _watch = AbortOnDropHandle::new(tokio::spawn(health::watch(ingress.clone())));
     let _prune = AbortOnDropHandle::new(tokio::spawn(idempotency::prune(ingress.store.clone())));
     let _statuses = AbortOnDropHandle::new(tokio::spawn(statuses::run(ingress.clone())));
+    let sweeping = AbortOnDropHandle::new(tokio::spawn(sweep::run(ingress.clone())));
     tracing::info!(%address, "listening");
     tokio::select! {
         ended = &mut serving => {
@@ -158,6 +165,7 @@ pub async fn run(
         );
     }
     serving.await??;
+    sweeping.await?;
     ingress.ledger.close().await;
     tracing::info!("stopped");
     Ok(())

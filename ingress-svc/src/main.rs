@@ -24,6 +24,21 @@ enum Command {
         #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "text")]
         log_format: telemetry::LogFormat,
     },
+    /// Seal every secret in the database again with the first key of SECRETS_KEYS. May run beside the ingress, and be
+    /// run again.
+    Reseal {
+        #[command(flatten)]
+        args: ingress_svc::reseal::Args,
+        /// How log lines are written.
+        #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "text")]
+        log_format: telemetry::LogFormat,
+    },
+    /// List every route: its method, its pattern, and who may take it.
+    Routes {
+        /// As an array of objects.
+        #[arg(long)]
+        json: bool,
+    },
     /// Ask the ingress of this machine how it is: ends with 0 when it is well.
     Health(ingress_svc::probe::Args),
 }
@@ -34,8 +49,23 @@ async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match Cli::parse().command {
         Command::Serve { config, log_format } => serve(*config, log_format).await,
+        Command::Reseal { args, log_format } => reseal(&args, log_format).await,
+        Command::Routes { json } => {
+            print!("{}", ingress_svc::routes(json)?);
+            Ok(())
+        }
         Command::Health(args) => ingress_svc::probe::run(&args).await,
     }
+}
+
+async fn reseal(
+    args: &ingress_svc::reseal::Args,
+    log_format: telemetry::LogFormat,
+) -> anyhow::Result<()> {
+    let telemetry = telemetry::init("ingress-svc", log_format)?;
+    let done = ingress_svc::reseal::run(args).await;
+    telemetry.shutdown().await;
+    done
 }
 
 async fn serve(
@@ -43,6 +73,8 @@ async fn serve(
     log_format: telemetry::LogFormat,
 ) -> anyhow::Result<()> {
     let telemetry = telemetry::init("ingress-svc", log_format)?;
+    #[cfg(feature = "failpoints")]
+    let _armed = ingress_svc::failpoints::arm();
     let listener = TcpListener::bind(config.listen_address)
         .with_context(|| format!("cannot listen on {}", config.listen_address))?;
     let (mut terminate, mut interrupt) =

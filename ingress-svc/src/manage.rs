@@ -3,16 +3,22 @@
 
 pub(crate) mod apps;
 pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod deploys;
+pub(crate) mod git_health;
 mod input;
+pub(crate) mod logs;
 pub(crate) mod pages;
+pub(crate) mod releases;
 pub(crate) mod replays;
 pub(crate) mod sources;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
 pub(crate) mod watch;
+mod webhook;
+pub(crate) mod webhook_secret;
 pub(crate) mod whoami;
 
 use actix_web::{HttpRequest, web};

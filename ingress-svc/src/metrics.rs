@@ -140,6 +140,30 @@ telemetry::labels! {
     }
 }
 
+telemetry::labels! {
+    /// How a sweep ended.
+    pub(crate) enum Swept as "outcome" {
+        /// Every app was looked after.
+        Complete = "complete",
+        /// Some had trouble, or a provider that limits us.
+        Partial = "partial",
+        /// It was not known which apps there are.
+        Failed = "failed",
+    }
+}
+
+telemetry::labels! {
+    /// What a sweep found.
+    pub(crate) enum Found as "what" {
+        /// A push of which no delivery came.
+        MissedPush = "missed_push",
+        /// A delivery in GitHub's list that failed.
+        FailedDelivery = "failed_delivery",
+        /// A webhook that brings no pushes.
+        BrokenWebhook = "broken_webhook",
+    }
+}
+
 impl From<&Error> for Verdict {
     fn from(error: &Error) -> Self {
         match error {
@@ -164,6 +188,11 @@ impl From<&Error> for Verdict {
             | Error::TektonCredentials
             | Error::ApiToken
             | Error::Forbidden(_)
+            | Error::BadRequest(_)
+            | Error::CredentialToken
+            | Error::Provider(_)
+            | Error::NotConfigured(_)
+            | Error::Later(..)
             | Error::Underway
             | Error::NotFound(_)
             | Error::MethodNotAllowed(_)
@@ -211,6 +240,11 @@ impl From<&Error> for Heard {
             | Error::TooManyRequests(_)
             | Error::ApiToken
             | Error::Forbidden(_)
+            | Error::BadRequest(_)
+            | Error::CredentialToken
+            | Error::Provider(_)
+            | Error::NotConfigured(_)
+            | Error::Later(..)
             | Error::Underway
             | Error::MethodNotAllowed(_)
             | Error::Conflict(_)
@@ -253,6 +287,9 @@ pub(crate) struct Metrics {
     secret_matched: Counter,
     ledger_rows: Counter,
     commit_statuses: Counter,
+    sweeps: Counter,
+    sweep_found: Counter,
+    sweep: Seconds,
     requests: Seconds,
     ready: Gauge,
     broker_power_safe: Gauge,
@@ -313,6 +350,12 @@ impl Metrics {
                 "paas_ingress_commit_statuses",
                 "Events that a commit's status follows, by what became of it.",
             ),
+            sweeps: meter.counter("paas_ingress_sweeps", "Sweeps by how they ended."),
+            sweep_found: meter.counter(
+                "paas_ingress_sweep_found",
+                "What sweeps had to make up for, by what it was.",
+            ),
+            sweep: meter.seconds("paas_ingress_sweep", "How long a sweep took.", Buckets::Deploy),
             requests: meter.seconds(
                 "http.server.request.duration",
                 "Duration of HTTP requests by method, route and status.",
@@ -355,6 +398,12 @@ impl Metrics {
         }
         for outcome in StatusOutcome::ALL {
             self.commit_statuses.start(&[outcome.label()]);
+        }
+        for outcome in Swept::ALL {
+            self.sweeps.start(&[outcome.label()]);
+        }
+        for what in Found::ALL {
+            self.sweep_found.start(&[what.label()]);
         }
     }
 
@@ -400,6 +449,17 @@ impl Metrics {
     /// An event that a commit's status follows was handled.
     pub(crate) fn commit_status(&self, outcome: StatusOutcome) {
         self.commit_statuses.one(&[outcome.label()]);
+    }
+
+    /// A sweep ended.
+    pub(crate) fn swept(&self, outcome: Swept, took: Duration) {
+        self.sweeps.one(&[outcome.label()]);
+        self.sweep.record(took, &[]);
+    }
+
+    /// A sweep found something.
+    pub(crate) fn found(&self, what: Found) {
+        self.sweep_found.one(&[what.label()]);
     }
 
     /// A request was answered; one to no route at all has no route.

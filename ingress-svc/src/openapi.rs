@@ -16,10 +16,10 @@ use utoipa::{
 
 use self::frame::Frame;
 use crate::{
-    access, callbacks, error, health,
+    access, callbacks, clone_credentials, error, health,
     manage::{
-        apps, audit, dead_letters, deliveries, deploys, replays, sources, tenants, tokens, watch,
-        whoami,
+        apps, audit, auth, dead_letters, deliveries, deploys, git_health, logs, releases, replays,
+        sources, tenants, tokens, watch, webhook_secret, whoami,
     },
     webhooks,
 };
@@ -36,10 +36,12 @@ pub(crate) struct Problem {
     info(title = "Webhook Deploy", description = "Webhooks, callbacks and management of the ingress"),
     paths(
         health::alive, health::ready, health::metrics, document, webhooks::github, webhooks::gitlab,
-        webhooks::forgejo, deliveries::list, callbacks::build,
+        webhooks::forgejo, deliveries::list, git_health::get, callbacks::build,
         callbacks::tekton, whoami::get, tenants::list, tenants::create, tokens::list, tokens::create, tokens::revoke,
-        audit::list, apps::create, apps::list, apps::get, sources::put, sources::get, sources::put_secret,
+        audit::list, apps::create, apps::list, apps::get, sources::put, sources::get, sources::delete, webhook_secret::put,
+        auth::list, auth::connect, auth::callback, auth::put_credential, auth::disconnect, clone_credentials::get,
         deploys::list, deploys::get, watch::watch, deploys::cancel, deploys::roll_back, deploys::redeploy, deploys::resume,
+        releases::list, logs::read,
         replays::replay, dead_letters::list, dead_letters::get, dead_letters::retry, dead_letters::discard,
     ),
     components(schemas(Problem)),

@@ -3,25 +3,56 @@
 
 use std::{fmt, str::FromStr};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chacha20poly1305::{
     XChaCha20Poly1305, XNonce,
     aead::{Aead as _, KeyInit as _, Payload},
 };
 use hkdf::Hkdf;
+use paas_proto::events::Provider;
+use secrecy::SecretString;
 use sha2::Sha256;
 use uuid::Uuid;
 
 const NONCE_BYTES: usize = 24;
 
-/// What a secret is for: the column of `app_git_sources` that holds it.
+/// What a secret is for: the column that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// The secret that deliveries are signed with, or carry.
+    /// The secret that deliveries are signed with, or carry; also the one before it.
     WebhookSecret,
     /// GitLab's signing token.
     SigningToken,
+    /// With which a provider is asked for a tenant.
+    AccessToken,
+    /// With which the next access token is had.
+    RefreshToken,
+    /// The secret half of PKCE while a tenant connects.
+    PkceVerifier,
     /// An answer that is given again to the same request.
     Answer,
+}
+
+impl Purpose {
+    const ALL: [Self; 6] = [
+        Self::WebhookSecret,
+        Self::SigningToken,
+        Self::AccessToken,
+        Self::RefreshToken,
+        Self::PkceVerifier,
+        Self::Answer,
+    ];
+
+    fn column(self) -> &'static str {
+        match self {
+            Self::WebhookSecret => "webhook_secret",
+            Self::SigningToken => "signing_token",
+            Self::AccessToken => "access_token",
+            Self::RefreshToken => "refresh_token",
+            Self::PkceVerifier => "verifier",
+            Self::Answer => "answer",
+        }
+    }
 }
 
 /// The row that a secret belongs to.
@@ -29,6 +60,10 @@ pub(crate) enum Purpose {
 pub(crate) enum Owner<'a> {
     /// An app's source.
     App(Uuid),
+    /// A tenant's connection to a provider.
+    Connection(Uuid, Provider),
+    /// A connection that was begun, by the hash of its state.
+    State(&'a [u8; 32]),
     /// A request with an `Idempotency-Key`, by its hash.
     Request(&'a [u8; 32]),
 }
@@ -39,20 +74,15 @@ impl From<Uuid> for Owner<'_> {
     }
 }
 
-impl Purpose {
-    fn column(self) -> &'static str {
+impl Owner<'_> {
+    fn associated_data(self, purpose: Purpose) -> Vec<u8> {
+        let column = purpose.column().as_bytes();
         match self {
-            Self::WebhookSecret => "webhook_secret",
-            Self::SigningToken => "signing_token",
-            Self::Answer => "answer",
-        }
-    }
-
-    fn associated_data(self, owner: Owner<'_>) -> Vec<u8> {
-        let column = self.column().as_bytes();
-        match owner {
-            Owner::App(app) => [app.as_bytes(), column].concat(),
-            Owner::Request(hash) => [hash.as_slice(), column].concat(),
+            Self::App(app) => [app.as_bytes(), column].concat(),
+            Self::Connection(tenant, provider) => {
+                [tenant.as_bytes(), provider.name().as_bytes(), b".", column].concat()
+            }
+            Self::State(hash) | Self::Request(hash) => [hash.as_slice(), column].concat(),
         }
     }
 }
@@ -64,9 +94,8 @@ pub(crate) struct Keyring {
 
 struct Key {
     id: u8,
-    webhook_secrets: XChaCha20Poly1305,
-    signing_tokens: XChaCha20Poly1305,
-    answers: XChaCha20Poly1305,
+    /// In the order of [`Purpose::ALL`].
+    ciphers: Vec<XChaCha20Poly1305>,
 }
 
 /// Text that is not a list of keys.
@@ -110,20 +139,13 @@ impl Key {
         let id = id.parse().ok().filter(|id| *id != 0).ok_or(InvalidKeys)?;
         let mut bytes = [0; 32];
         hex::decode_to_slice(key, &mut bytes).map_err(|_| InvalidKeys)?;
-        Ok(Self {
-            id,
-            webhook_secrets: cipher(&bytes, Purpose::WebhookSecret)?,
-            signing_tokens: cipher(&bytes, Purpose::SigningToken)?,
-            answers: cipher(&bytes, Purpose::Answer)?,
-        })
+        let ciphers = Purpose::ALL.iter().map(|purpose| cipher(&bytes, *purpose));
+        Ok(Self { id, ciphers: ciphers.collect::<Result<_, _>>()? })
     }
 
-    fn cipher(&self, purpose: Purpose) -> &XChaCha20Poly1305 {
-        match purpose {
-            Purpose::WebhookSecret => &self.webhook_secrets,
-            Purpose::SigningToken => &self.signing_tokens,
-            Purpose::Answer => &self.answers,
-        }
+    fn cipher(&self, purpose: Purpose) -> Option<&XChaCha20Poly1305> {
+        let place = Purpose::ALL.iter().position(|known| *known == purpose)?;
+        self.ciphers.get(place)
     }
 }
 
@@ -138,7 +160,7 @@ fn cipher(key: &[u8; 32], purpose: Purpose) -> Result<XChaCha20Poly1305, Invalid
 }
 
 impl Keyring {
-    /// Seals a secret of an app: key id, nonce, ciphertext.
+    /// Seals a secret of a row: key id, nonce, ciphertext.
     pub(crate) fn seal<'a>(
         &self,
         purpose: Purpose,
@@ -147,15 +169,16 @@ impl Keyring {
     ) -> Result<Vec<u8>, Error> {
         let key = self.keys.first().ok_or(Error::NotSealed)?;
         let nonce: [u8; NONCE_BYTES] = rand::random();
-        let aad = purpose.associated_data(owner.into());
+        let aad = owner.into().associated_data(purpose);
         let ciphertext = key
             .cipher(purpose)
+            .ok_or(Error::NotSealed)?
             .encrypt(&XNonce::from(nonce), Payload { msg: secret, aad: &aad })
             .map_err(|_| Error::NotSealed)?;
         Ok([&[key.id], nonce.as_slice(), &ciphertext].concat())
     }
 
-    /// Opens what [`Keyring::seal`] made for the same app and purpose.
+    /// Opens what [`Keyring::seal`] made for the same row and purpose.
     pub(crate) fn open<'a>(
         &self,
         purpose: Purpose,
@@ -165,10 +188,27 @@ impl Keyring {
         let (&id, rest) = sealed.split_first().ok_or(Error::Damaged)?;
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(Error::Damaged)?;
         let key = self.keys.iter().find(|key| key.id == id).ok_or(Error::UnknownKey(id))?;
-        let aad = purpose.associated_data(owner.into());
+        let aad = owner.into().associated_data(purpose);
         key.cipher(purpose)
+            .ok_or(Error::Rejected)?
             .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: &aad })
             .map_err(|_| Error::Rejected)
+    }
+
+    /// Opens a secret that is text, as all of ours are.
+    pub(crate) fn open_text<'a>(
+        &self,
+        purpose: Purpose,
+        owner: impl Into<Owner<'a>>,
+        sealed: &[u8],
+    ) -> Result<SecretString, Error> {
+        let opened = self.open(purpose, owner, sealed)?;
+        String::from_utf8(opened).map(SecretString::from).map_err(|_| Error::Damaged)
+    }
+
+    /// The id of the key that seals.
+    pub(crate) fn sealing_key(&self) -> Option<u8> {
+        self.keys.first().map(|key| key.id)
     }
 }
 
@@ -181,6 +221,11 @@ impl fmt::Debug for Keyring {
 /// A new 256-bit webhook secret, in hex.
 pub(crate) fn generate() -> String {
     hex::encode(rand::random::<[u8; 32]>())
+}
+
+/// A new signing token, as GitLab wants it.
+pub(crate) fn generate_signing_token() -> String {
+    format!("whsec_{}", BASE64_STANDARD.encode(rand::random::<[u8; 32]>()))
 }
 
 #[cfg(test)]
@@ -214,6 +259,19 @@ mod tests {
         let sealed = ring.seal(Purpose::WebhookSecret, APP, b"secret").unwrap();
         assert!(ring.open(Purpose::WebhookSecret, Uuid::from_u128(2), &sealed).is_err());
         assert!(ring.open(Purpose::SigningToken, APP, &sealed).is_err());
+        let owner = Owner::Connection(APP, Provider::Github);
+        let sealed = ring.seal(Purpose::AccessToken, owner, b"token").unwrap();
+        assert_eq!(ring.open(Purpose::AccessToken, owner, &sealed).unwrap(), b"token");
+        let others = [
+            Owner::Connection(APP, Provider::Gitlab),
+            Owner::Connection(Uuid::from_u128(2), Provider::Github),
+            Owner::App(APP),
+            Owner::State(&[0; 32]),
+        ];
+        for other in others {
+            assert!(ring.open(Purpose::AccessToken, other, &sealed).is_err(), "{other:?}");
+        }
+        assert!(ring.open(Purpose::RefreshToken, owner, &sealed).is_err());
     }
 
     #[test]

@@ -6,12 +6,12 @@ use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::from_fn, 
 use uuid::Uuid;
 
 use crate::{
-    Ingress, access, callbacks,
+    Ingress, access, callbacks, clone_credentials,
     error::Error,
     exchange, health,
     manage::{
-        apps, audit, dead_letters, deliveries, deploys, replays, sources, tenants, tokens, watch,
-        whoami,
+        apps, audit, auth, dead_letters, deliveries, deploys, git_health, logs, releases, replays,
+        sources, tenants, tokens, watch, webhook_secret, whoami,
     },
     openapi, webhooks,
 };
@@ -67,9 +67,19 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/apps/{app_id}", web::get().to(apps::get))
         .route("/v1/apps/{app_id}/git/source", web::get().to(sources::get))
         .route("/v1/apps/{app_id}/git/source", web::put().to(sources::put))
-        .route("/v1/apps/{app_id}/git/webhook-secret", web::put().to(sources::put_secret))
+        .route("/v1/apps/{app_id}/git/source", web::delete().to(sources::delete))
+        .route("/v1/apps/{app_id}/git/webhook-secret", web::put().to(webhook_secret::put))
+        .route("/v1/auth", web::get().to(auth::list))
+        .route("/v1/auth/{provider}", web::delete().to(auth::disconnect))
+        .route("/v1/auth/{provider}/connect", web::get().to(auth::connect))
+        .route("/v1/auth/{provider}/callback", web::get().to(auth::callback))
+        .route("/v1/auth/{provider}/credential", web::put().to(auth::put_credential))
+        .route("/internal/v1/clone-credentials/{deploy_id}", web::post().to(clone_credentials::get))
         .route("/v1/apps/{app_id}/deploys", web::get().to(deploys::list))
+        .route("/v1/apps/{app_id}/git/health", web::get().to(git_health::get))
         .route("/v1/apps/{app_id}/deliveries", web::get().to(deliveries::list))
+        .route("/v1/apps/{app_id}/releases", web::get().to(releases::list))
+        .route("/v1/apps/{app_id}/logs", web::get().to(logs::read))
         .route("/v1/apps/{app_id}/redeploy", web::post().to(deploys::redeploy))
         .route("/v1/apps/{app_id}/rollback", web::post().to(deploys::roll_back))
         .route("/v1/apps/{app_id}/resume", web::post().to(deploys::resume))

@@ -4,11 +4,17 @@
 mod apps;
 mod audit;
 mod connect;
+mod connections;
 mod deliveries;
+mod git_health;
+mod hooks;
 mod idempotency;
 mod lookup;
+mod oauth_states;
+mod reseal;
 mod sources;
 mod statuses;
+mod sweep;
 mod tenancy;
 mod tenants;
 mod tokens;
@@ -24,16 +30,23 @@ use uuid::Uuid;
 
 pub(crate) use apps::App;
 pub(crate) use audit::{AuditEntry, NewAuditEntry};
+pub(crate) use connections::{Connection, ConnectionKind, NewConnection, Tokens};
 pub(crate) use deliveries::LedgerRow;
+pub(crate) use git_health::{CommitsDeploy, LastDelivery, OfCommit};
+pub(crate) use hooks::{Confirmed, HookRow, HookState, LinkFacts};
 pub(crate) use idempotency::Claim;
 pub(crate) use lookup::{Credentials, Earlier, Source};
-pub(crate) use sources::{GitSource, NewSource};
+pub(crate) use oauth_states::OauthState;
+pub(crate) use reseal::{Sealed, SealedColumn};
+pub(crate) use sources::{CloneLink, GitSource, NewSource};
 pub(crate) use statuses::Shown;
+pub(crate) use sweep::{Newest, SweptApp};
 pub(crate) use tenancy::Tenancy;
 pub(crate) use tenants::Tenant;
 pub(crate) use tokens::{ApiToken, NewApiToken};
 
 const DEADLINE: Duration = Duration::from_secs(2);
+const SAY_WHOSE: &str = "select set_config('paas.tenant_id', $1, true)";
 
 /// The pool of connections.
 #[derive(Clone)]
@@ -115,7 +128,15 @@ impl Store {
         &self,
         work: impl AsyncFnOnce(&mut Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Error> {
-        let deadline = Instant::now() + DEADLINE;
+        self.with_client_within(DEADLINE, work).await
+    }
+
+    async fn with_client_within<T>(
+        &self,
+        within: Duration,
+        work: impl AsyncFnOnce(&mut Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Error> {
+        let deadline = Instant::now() + within;
         let mut client = self
             .measured
             .timed(tokio::time::timeout_at(deadline, self.pool.get()))

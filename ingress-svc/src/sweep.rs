@@ -93,6 +93,9 @@ pub(crate) async fn run(ingress: web::Data<Ingress>) {
 impl Sweeper {
     async fn sweep(&self) {
         let began = Instant::now();
+        if let Err(error) = hooks::finish(&self.ingress).await {
+            tracing::warn!(%error, "the sweep could not read which webhooks are unfinished");
+        }
         let swept = match self.all().await {
             Ok(0) => Swept::Complete,
             Ok(_) => Swept::Partial,

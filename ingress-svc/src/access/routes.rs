@@ -89,9 +89,19 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/apps/{app_id}", READ),
     route("GET", "/v1/apps/{app_id}/git/source", READ),
     route("PUT", "/v1/apps/{app_id}/git/source", DEPLOY),
+    route("DELETE", "/v1/apps/{app_id}/git/source", DEPLOY),
     route("PUT", "/v1/apps/{app_id}/git/webhook-secret", DEPLOY),
+    route("GET", "/v1/auth", READ),
+    route("DELETE", "/v1/auth/{provider}", ADMIN),
+    route("GET", "/v1/auth/{provider}/connect", ADMIN),
+    route("GET", "/v1/auth/{provider}/callback", Access::OauthState),
+    route("PUT", "/v1/auth/{provider}/credential", ADMIN),
+    route("POST", "/internal/v1/clone-credentials/{deploy_id}", Access::Deployer),
     route("GET", "/v1/apps/{app_id}/deploys", READ),
+    route("GET", "/v1/apps/{app_id}/git/health", READ),
     route("GET", "/v1/apps/{app_id}/deliveries", READ),
+    route("GET", "/v1/apps/{app_id}/releases", READ),
+    route("GET", "/v1/apps/{app_id}/logs", READ),
     route("POST", "/v1/apps/{app_id}/redeploy", DEPLOY),
     route("POST", "/v1/apps/{app_id}/rollback", DEPLOY),
     route("POST", "/v1/apps/{app_id}/resume", DEPLOY),
@@ -104,6 +114,18 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/dead-letters/{letter_id}/retry", DEPLOY),
     route("POST", "/v1/dead-letters/{letter_id}/discard", DEPLOY),
 ];
+
+/// The table, for people or as JSON.
+pub fn list(json: bool) -> anyhow::Result<String> {
+    let fields = |route: &Route| (route.method, route.pattern, route.access.to_string());
+    if json {
+        let object = |(method, pattern, access): (&str, &str, String)| serde_json::json!({ "method": method, "pattern": pattern, "access": access });
+        let routes: Vec<_> = ROUTES.iter().map(fields).map(object).collect();
+        return Ok(serde_json::to_string_pretty(&routes)? + "\n");
+    }
+    let line = |(method, pattern, access)| format!("{method:6} {pattern:45} {access}\n");
+    Ok(ROUTES.iter().map(fields).map(line).collect())
+}
 
 /// What a request finds in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,7 @@ const MAX_REPO_BYTES: usize = 255;
 const MAX_BRANCH_BYTES: usize = 244;
 const MAX_URL_BYTES: usize = 2048;
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
+const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
 
 /// A value that breaks a rule; the message names the rule, never the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,11 @@ pub(super) struct Branch(String);
 #[serde(try_from = "String")]
 pub(super) struct WebhookSecret(String);
 
+/// A token with which a provider is asked.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct AccessToken(String);
+
 macro_rules! text {
     ($($name:ident),*) => {$(
         impl $name {
@@ -46,7 +52,7 @@ macro_rules! text {
     )*};
 }
 
-text!(AppName, RepoName, Branch, WebhookSecret);
+text!(AppName, RepoName, Branch, WebhookSecret, AccessToken);
 
 impl TryFrom<String> for AppName {
     type Error = Broken;
@@ -138,6 +144,19 @@ impl TryFrom<String> for WebhookSecret {
             Err(Broken(
                 "webhook_secret must be 8 to 256 printable characters, no spaces around them",
             ))
+        }
+    }
+}
+
+impl TryFrom<String> for AccessToken {
+    type Error = Broken;
+
+    fn try_from(text: String) -> Result<Self, Broken> {
+        let text = text.trim();
+        if TOKEN_BYTES.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Broken("token must be 8 to 1024 printable characters without spaces"))
         }
     }
 }

@@ -4,14 +4,12 @@
 use deadpool_postgres::Transaction;
 use uuid::Uuid;
 
-use super::{Error, Store};
-
-const SAY_WHOSE: &str = "select set_config('paas.tenant_id', $1, true)";
+use super::{Error, SAY_WHOSE, Store};
 
 /// What the management API asks.
 #[derive(Clone)]
 pub(crate) struct Tenancy<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
     pub(super) tenant: Uuid,
 }
 
