@@ -132,6 +132,14 @@ impl Config {
         format!("{}/v1/webhooks/{provider}/{app}", self.public_url.trim_end_matches('/'))
     }
 
+    /// Where people read about a deploy.
+    pub(crate) fn deploy_url(&self, deploy: uuid::Uuid) -> String {
+        match self.deploy_url.as_deref().filter(|template| !template.is_empty()) {
+            Some(template) => template.replace("{deploy_id}", &deploy.to_string()),
+            None => format!("{}/v1/deploys/{deploy}", self.public_url.trim_end_matches('/')),
+        }
+    }
+
     /// Where an app is served.
     pub(crate) fn app_url(&self, name: &str) -> String {
         format!("https://{name}.{}", self.app_domain)
