@@ -106,6 +106,9 @@ pub(crate) struct Source {
     pub(crate) app_id: Uuid,
     pub(crate) provider: String,
     pub(crate) repo_full_name: String,
+    /// The provider's number of the repository, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) repo_id: Option<i64>,
     pub(crate) branch: String,
     pub(crate) auto_deploy_enabled: bool,
     /// The rollback that paused auto-deploy, until somebody resumes it.

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, Color};
 use jiff::tz::TimeZone;
 
-use super::{commit, plain, short, table, time, words};
+use super::{commit, plain, short, table, time};
 use crate::model::Delivery;
 
 /// A row a delivery.
@@ -25,7 +25,7 @@ fn row(delivery: &Delivery, zone: &TimeZone) -> Vec<Cell> {
         Cell::new(short(delivery.event.as_deref().unwrap_or("-"), 30)),
         Cell::new(commit(delivery.sha.as_deref().unwrap_or("-"))),
         Cell::new(short(delivery.branch.as_deref().unwrap_or("-"), 30)),
-        Cell::new(words(&delivery.verdict)).fg(colour(&delivery.verdict)),
+        Cell::new(plain(&delivery.verdict)).fg(colour(&delivery.verdict)),
         Cell::new(deploy),
         Cell::new(plain(delivery.secret.as_deref().unwrap_or("-"))),
     ]

@@ -85,7 +85,7 @@ fn standing(hook: &Webhook) -> String {
         "updated" => "updated",
         "unchanged" => "in place",
         "manual" => "to be entered by hand",
-        "pending" => "not done yet, the platform tries again",
+        "pending" => "not done yet",
         other => return format!("{}{}", plain(other), why(hook)),
     };
     format!("{what}{}", why(hook))
