@@ -1,5 +1,7 @@
 //! The deployer's gRPC service, behind which stand deploys and the commands on them.
 
+mod apps;
+
 use std::time::Duration;
 
 use paas_proto::deploys::{
@@ -22,12 +24,19 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A stream may be silent for long: so we ask whether the other end is still there.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PONG_WITHIN: Duration = Duration::from_secs(5);
+/// What one reader of lines may leave unread; and all of them together, which is more than all can be.
+const LOG_STREAM_BYTES: u32 = 64 * 1024;
+const LOG_CONNECTION_BYTES: u32 = 64 << 20;
 
 /// A client of the deployer.
 #[derive(Clone)]
 pub(crate) struct Deployer {
-    client: DeploysClient<InterceptedService<Channel, Credentials>>,
+    client: Client,
+    /// On a connection of its own: whoever reads lines slowly holds up nobody else's answers.
+    logs: Client,
 }
+
+type Client = DeploysClient<InterceptedService<Channel, Credentials>>;
 
 /// Adds the token and the trace context to each call.
 #[derive(Clone)]
@@ -59,8 +68,15 @@ impl Deployer {
                 token.set_sensitive(true);
                 token
             });
-        let client = DeploysClient::with_interceptor(endpoint.connect_lazy(), Credentials(token));
-        Ok(Self { client })
+        let for_logs = endpoint
+            .clone()
+            .initial_stream_window_size(LOG_STREAM_BYTES)
+            .initial_connection_window_size(LOG_CONNECTION_BYTES);
+        let credentials = Credentials(token);
+        let client = |endpoint: Endpoint| {
+            DeploysClient::with_interceptor(endpoint.connect_lazy(), credentials.clone())
+        };
+        Ok(Self { client: client(endpoint), logs: client(for_logs) })
     }
 
     pub(crate) async fn deploy(&self, deploy_id: String) -> Result<Option<Deploy>, Status> {
