@@ -1,0 +1,77 @@
+//! `GET /v1/apps/{app_id}/git/health`: set-ups that are broken, each in one way, and the cause that is named.
+
+mod broken;
+mod stopped;
+
+use e2e::{
+    harness::{LinkedApp, Options, Platform},
+    wait,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::aftermath::{self, PATIENCE};
+
+/// A platform with providers on which nobody repairs anything.
+async fn unswept() -> Platform {
+    let ingress_env = vec![("SWEEP_SECONDS", "0".to_owned())];
+    let options = Options { forge: true, ingress_env, ..Options::default() };
+    Platform::start_with(options).await.unwrap()
+}
+
+/// The same with an app of GitHub's, on which a first commit is live.
+async fn with_live_app() -> (Platform, LinkedApp) {
+    let platform = unswept().await;
+    platform.connect("github").await.unwrap();
+    let app = platform.connected_app("hello", "github", json!({})).await.unwrap();
+    let pushed = platform.forge.push("github", &app.repo).await.unwrap();
+    wait::until("the first commit to be live", PATIENCE, || async {
+        Ok((aftermath::last_deploy_sha(&platform, app.id).await == Some(pushed.after.clone()))
+            .then_some(()))
+    })
+    .await
+    .unwrap();
+    (platform, app)
+}
+
+async fn health(platform: &Platform, app: Uuid) -> Value {
+    let path = format!("/v1/apps/{app}/git/health");
+    let answer = platform.api.call(Method::GET, &path, None).await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}
+
+/// One check of an answer.
+fn check<'a>(health: &'a Value, name: &str) -> &'a Value {
+    let checks = health["checks"].as_array().unwrap();
+    checks.iter().find(|check| check["check"] == name).unwrap_or_else(|| panic!("{health}"))
+}
+
+/// The check has this state and says this, and what to do.
+async fn says(platform: &Platform, app: Uuid, name: &str, state: &str, words: &str) {
+    let health = health(platform, app).await;
+    let check = check(&health, name);
+    assert_eq!(check["state"], state, "{health:#}");
+    assert!(check["message"].as_str().unwrap().contains(words), "{health:#}");
+    assert!(state == "unknown" || check["fix"].is_string(), "{health:#}");
+    assert_eq!(health["healthy"], state == "warning", "{health:#}");
+}
+
+#[tokio::test]
+async fn an_app_whose_head_is_live_is_healthy() {
+    let (platform, app) = with_live_app().await;
+    let health = health(&platform, app.id).await;
+    assert_eq!(health["healthy"], true, "{health:#}");
+    for check in health["checks"].as_array().unwrap() {
+        assert_eq!(check["state"], "ok", "{health:#}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_of_nobody_s_is_not_found() {
+    let platform = unswept().await;
+    let path = format!("/v1/apps/{}/git/health", Uuid::new_v4());
+    let answer = platform.api.call(Method::GET, &path, None).await.unwrap();
+    assert_eq!(answer.status, 404);
+}
