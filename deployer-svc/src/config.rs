@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use telemetry::LogFormat;
 
 use crate::{
-    agent, broker, cluster_port, doctor, intake, logs, probe, rebuild, repair::republish, runner,
-    store, streams,
+    agent, broker, clone_credentials, cluster_port, doctor, intake, logs, probe, rebuild,
+    repair::republish, runner, store, streams,
 };
 
 /// Allowance beyond what Tekton and Kubernetes were told, before the deployer gives up in their place.
@@ -90,6 +90,9 @@ pub struct Serve {
     /// Where the cluster's agent is.
     #[command(flatten)]
     pub cluster: cluster_port::Settings,
+    /// Who knows with what builds clone.
+    #[command(flatten)]
+    pub clone_credentials: clone_credentials::Settings,
     /// The agent in this process; its time limits count in any case.
     #[command(flatten)]
     pub agent: cluster_agent::Settings,
@@ -189,7 +192,8 @@ mod tests {
                 let name = arg.get_id().as_str();
                 let secret =
                     ["url", "token", "callback_key"].iter().any(|word| name.ends_with(word));
-                let public = ["callback_url", "cluster_agent_url", "nats_monitor_url"];
+                let public =
+                    ["callback_url", "cluster_agent_url", "ingress_url", "nats_monitor_url"];
                 if secret && !public.contains(&name) {
                     assert!(arg.is_hide_env_values_set(), "{} {name}", subcommand.get_name());
                 }

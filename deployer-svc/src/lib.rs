@@ -5,12 +5,13 @@
 //!
 //! - `intake` (JetStream → store), `runner` (store → cluster), `relay` (store → JetStream), `wake` (cluster → store)
 //!   and `grpc` (people → store) do not know one another; they meet in the line `store`.
-//! - `cluster_port` is the way to a cluster, `agent` serves one to a deployer elsewhere.
+//! - `clone_credentials` asks the ingress with what to clone, `cluster_port` is the way to a cluster, `agent` serves one to a deployer elsewhere.
 //! - `schema`, `streams`, `rebuild` and `doctor` are for the other subcommands; `config` lists all settings.
 
 pub mod agent;
 mod backoff;
 pub mod broker;
+pub mod clone_credentials;
 pub mod cluster_port;
 pub mod config;
 pub mod doctor;
@@ -52,6 +53,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tonic_health::server::HealthReporter;
 
 use broker::Monitor;
+use clone_credentials::CloneCredentials;
 use cluster_port::Cluster;
 use config::{Migrate, Rebuild, Republish, Serve};
 use grpc::{Deploys, Health, Readiness, auth};
@@ -79,6 +81,7 @@ pub async fn serve(
     let (reporter, readiness) = (HealthReporter::new(), Readiness::default());
     let monitor = config.nats_monitor_url.as_deref().filter(|url| !url.is_empty());
     let monitor = monitor.map(Monitor::new).transpose()?;
+    let credentials = CloneCredentials::new(&config.clone_credentials, &config.agent.callback_key)?;
 
     // It outlives the work: steps in hand at the shutdown still need it.
     let mut agent = AbortOnDropHandle::new(tokio::spawn(agent));
@@ -110,8 +113,18 @@ pub async fn serve(
         shutdown.clone(),
     );
     work.spawn(serving);
-    Parts { config: &config, store, notifications, broker, monitor, cluster, reporter, readiness }
-        .start(&mut work, &shutdown);
+    Parts {
+        config: &config,
+        store,
+        notifications,
+        broker,
+        monitor,
+        cluster,
+        credentials,
+        reporter,
+        readiness,
+    }
+    .start(&mut work, &shutdown);
     tracing::info!(%address, "serving");
 
     let ended = tokio::select! {
@@ -184,6 +197,7 @@ struct Parts<'a> {
     broker: async_nats::Client,
     monitor: Option<Monitor>,
     cluster: Cluster,
+    credentials: CloneCredentials,
     reporter: HealthReporter,
     readiness: Readiness,
 }
@@ -191,8 +205,17 @@ struct Parts<'a> {
 impl Parts<'_> {
     /// Starts every part; one that ends or panics is brought back.
     fn start(self, work: &mut JoinSet<Ended>, shutdown: &CancellationToken) {
-        let Self { config, store, notifications, broker, monitor, cluster, reporter, readiness } =
-            self;
+        let Self {
+            config,
+            store,
+            notifications,
+            broker,
+            monitor,
+            cluster,
+            credentials,
+            reporter,
+            readiness,
+        } = self;
         let prefix = config.broker.stream_prefix.clone();
         let jetstream = broker::jetstream(&broker);
         let limits = config.streams.limits();
@@ -208,8 +231,13 @@ impl Parts<'_> {
             limits,
         };
         work.spawn(keep("health", shutdown, move |shutdown| health.clone().run(shutdown)));
-        let runner =
-            Runner::new(store.clone(), notifications.clone(), cluster.clone(), config.limits());
+        let runner = Runner::new(
+            store.clone(),
+            notifications.clone(),
+            cluster.clone(),
+            credentials,
+            config.limits(),
+        );
         work.spawn(keep("runner", shutdown, move |shutdown| runner.clone().run(shutdown)));
         let keeper = Keeper::new(store.clone(), notifications.clone(), cluster.clone());
         work.spawn(keep("build logs", shutdown, move |shutdown| keeper.clone().run(shutdown)));

@@ -22,6 +22,7 @@ pub use step::Limits;
 
 use crate::{
     backoff,
+    clone_credentials::CloneCredentials,
     cluster_port::Cluster,
     store::{self, Notifications, Store},
 };
@@ -50,9 +51,10 @@ impl Runner {
         store: Store,
         notifications: Notifications,
         cluster: Cluster,
+        credentials: CloneCredentials,
         limits: Limits,
     ) -> Self {
-        let hands = Arc::new(Hands::new(cluster, limits));
+        let hands = Arc::new(Hands::new(cluster, credentials, limits));
         Self { store, notifications, hands, inputs: Arc::default() }
     }
 

@@ -70,6 +70,7 @@ impl Wiring {
             .args(["serve"])
             .env("GRPC_ADDRESS", address)
             .env("CALLBACK_URL", &self.ingress_url)
+            .env("INGRESS_URL", &self.ingress_url)
             .env("KUBECONFIG", self.kubeconfig.display().to_string()))
     }
 

@@ -15,6 +15,7 @@ use paas_proto::{
 
 use super::{outcome, patience::Patience};
 use crate::{
+    clone_credentials::CloneCredentials,
     cluster_port::{Cluster, Error},
     store::{App, DeployInputs},
 };
@@ -41,6 +42,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub(super) struct Hands {
     cluster: Cluster,
+    credentials: CloneCredentials,
     limits: Limits,
     patience: Patience,
 }
@@ -54,8 +56,8 @@ struct Write<'a> {
 }
 
 impl Hands {
-    pub(super) fn new(cluster: Cluster, limits: Limits) -> Self {
-        Self { cluster, limits, patience: Patience::default() }
+    pub(super) fn new(cluster: Cluster, credentials: CloneCredentials, limits: Limits) -> Self {
+        Self { cluster, credentials, limits, patience: Patience::default() }
     }
 
     /// Does the step. What the cluster refuses for good is a finding, too.
@@ -93,6 +95,9 @@ impl Hands {
         sha: &Sha,
         inputs: &DeployInputs,
     ) -> Result<Finding, Error> {
+        // Asked at each try: what was given at the last one may have run out since.
+        let credential = self.credentials.of(deploy.0, &inputs.clone_url).await;
+        let credential = credential.map_err(|error| Error::Transient(error.to_string()))?;
         let request = StartBuildRequest {
             app: Some(message(app)),
             deploy_id: deploy.to_string(),
@@ -100,7 +105,7 @@ impl Hands {
             clone_url: inputs.clone_url.clone(),
             sha: sha.to_string(),
             traceparent: inputs.traceparent.clone().unwrap_or_default(),
-            clone_credential: None,
+            clone_credential: credential,
         };
         let outcome = match self.cluster.start_build(request).await {
             Ok(build) => outcome::of_build(&build)?,

@@ -4,9 +4,12 @@ use paas_proto::cluster::{BuildPhase, RolloutPhase};
 use uuid::Uuid;
 
 use super::*;
-use crate::cluster_port::{
-    self,
-    fake::{Fake, passing_trouble, refusal},
+use crate::{
+    clone_credentials,
+    cluster_port::{
+        self,
+        fake::{Fake, passing_trouble, refusal},
+    },
 };
 
 const LIMITS: Limits = Limits { build: Duration::from_mins(1), rollout: Duration::from_mins(1) };
@@ -19,12 +22,14 @@ async fn perform_within(fake: &Fake, step: &Step, limits: Limits) -> Result<Find
     let (cluster, server) = cluster_port::in_process(fake.clone());
     tokio::spawn(server);
     let app = App { id: Uuid::from_u128(1), name: "web".to_owned(), tenant_id: Uuid::nil() };
+    let nobody = clone_credentials::Settings::default();
+    let credentials = CloneCredentials::new(&nobody, &"07".repeat(32).into()).unwrap();
     let inputs = DeployInputs {
         clone_url: "https://example.com/web.git".to_owned(),
         sha: sha().to_string(),
         traceparent: Some("00-trace".to_owned()),
     };
-    Hands::new(cluster, limits).perform(&app, step, &inputs).await
+    Hands::new(cluster, credentials, limits).perform(&app, step, &inputs).await
 }
 
 const DEPLOY: DeployId = DeployId(Uuid::from_u128(7));
