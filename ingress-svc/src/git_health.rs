@@ -29,7 +29,8 @@ pub(crate) enum State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Check {
     /// What was looked at: `source`, `connection`, `repository`, `branch`, `webhook`, `deliveries`, `auto_deploy` or `head`.
-    check: &'static str,
+    #[serde(rename = "check")]
+    name: &'static str,
     state: State,
     /// How it is.
     message: String,
@@ -39,20 +40,20 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn ok(check: &'static str, message: impl Into<String>) -> Self {
-        Self { check, state: State::Ok, message: message.into(), fix: None }
+    fn ok(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, state: State::Ok, message: message.into(), fix: None }
     }
 
-    fn unknown(check: &'static str, message: impl Into<String>) -> Self {
-        Self { check, state: State::Unknown, message: message.into(), fix: None }
+    fn unknown(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, state: State::Unknown, message: message.into(), fix: None }
     }
 
-    fn warning(check: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, state: State::Warning, message: message.into(), fix: Some(fix.into()) }
+    fn warning(name: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, state: State::Warning, message: message.into(), fix: Some(fix.into()) }
     }
 
-    fn problem(check: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, state: State::Problem, message: message.into(), fix: Some(fix.into()) }
+    fn problem(name: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, state: State::Problem, message: message.into(), fix: Some(fix.into()) }
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Problem {
         health::alive, health::ready, health::metrics, document, webhooks::github, webhooks::gitlab,
         webhooks::forgejo, deliveries::list, git_health::get, callbacks::build,
         callbacks::tekton, whoami::get, tenants::list, tenants::create, tokens::list, tokens::create, tokens::revoke,
-        audit::list, apps::create, apps::list, apps::get, sources::put, sources::get, sources::delete, webhook_secret::put,
+        audit::list, apps::create, apps::list, apps::get, apps::delete, sources::put, sources::get, sources::delete, webhook_secret::put,
         auth::list, auth::connect, auth::callback, auth::put_credential, auth::disconnect, clone_credentials::get,
         deploys::list, deploys::get, watch::watch, deploys::cancel, deploys::roll_back, deploys::redeploy, deploys::resume,
         releases::list, logs::read,

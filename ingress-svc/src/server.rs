@@ -65,6 +65,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/apps", web::get().to(apps::list))
         .route("/v1/apps", web::post().to(apps::create))
         .route("/v1/apps/{app_id}", web::get().to(apps::get))
+        .route("/v1/apps/{app_id}", web::delete().to(apps::delete))
         .route("/v1/apps/{app_id}/git/source", web::get().to(sources::get))
         .route("/v1/apps/{app_id}/git/source", web::put().to(sources::put))
         .route("/v1/apps/{app_id}/git/source", web::delete().to(sources::delete))

@@ -31,7 +31,15 @@ pub(super) fn failed(check: &'static str, facts: &Facts, error: &Error) -> Check
             error.to_string(),
             "connect with an account, or a token, that may manage the repository's webhooks",
         ),
-        _ => Check::unknown(check, error.to_string()),
+        Error::NotFound { .. }
+        | Error::Moved { .. }
+        | Error::HookLimit { .. }
+        | Error::RateLimited { .. }
+        | Error::Rejected { .. }
+        | Error::Refused { .. }
+        | Error::Unavailable { .. }
+        | Error::Unexpected { .. }
+        | Error::NotConfigured => Check::unknown(check, error.to_string()),
     }
 }
 
