@@ -194,6 +194,22 @@ impl Api {
         self.expect(StatusCode::CREATED, Method::POST, "/v1/apps", Some(body)).await
     }
 
+    /// The app of this name.
+    pub async fn find_app(&self, name: &str) -> Result<App> {
+        let mut path = "/v1/apps?page_size=200".to_owned();
+        loop {
+            let answer = self.call(Method::GET, &path, None).await?;
+            let apps: Vec<App> = serde_json::from_value(answer.body["apps"].clone())
+                .with_context(|| format!("{path}: {} {}", answer.status, answer.body))?;
+            if let Some(app) = apps.into_iter().find(|app| app.name == name) {
+                return Ok(app);
+            }
+            let next = answer.body["next_page_token"].as_str();
+            let next = next.with_context(|| format!("no app {name}"))?;
+            path = format!("/v1/apps?page_size=200&page_token={next}");
+        }
+    }
+
     /// Links an app to a repository: `settings` are the fields of the call.
     pub async fn link(&self, app: Uuid, settings: Value) -> Result<Source> {
         let path = format!("/v1/apps/{app}/git/source");

@@ -1,6 +1,8 @@
 //! The stand-in of GitHub, GitLab and Forgejo, as tests and demo ask it: what lies on the providers' side, and what goes
 //! wrong there.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use forge_standin::{Attempt, Entry, Hook, Repo, Status};
 use reqwest::Method;
@@ -8,7 +10,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::api::{self, Answer, Api};
+use crate::{
+    api::{self, Answer, Api},
+    hook::{self, Sent, Update},
+};
 
 pub use forge_standin::INSTALLATION;
 
@@ -79,6 +84,33 @@ impl Forge {
     /// The same; `push`: `branch` or `ref`, `before`, `after`, `commits` (`message`, `paths`), `deliver`.
     pub async fn push_with(&self, provider: &str, repo: &str, push: Value) -> Result<Pushed> {
         self.ask(Method::POST, "push", &about(provider, repo, push)).await
+    }
+
+    /// Tells of one updated reference of the repository at `git_dir`, which is the provider's `repo`.
+    pub async fn updated(
+        &self,
+        provider: &str,
+        repo: &str,
+        git_dir: &Path,
+        update: &Update,
+    ) -> Result<Pushed> {
+        let commits = hook::commits(git_dir, update).await?;
+        let commit = |(message, paths): &(String, Vec<String>)| -> Value {
+            json!({ "message": message, "paths": paths })
+        };
+        let push = json!({
+            "ref": update.reference,
+            "before": update.before,
+            "after": update.after,
+            "commits": commits.iter().map(commit).collect::<Vec<_>>(),
+        });
+        self.push_with(provider, repo, push).await
+    }
+
+    /// The last delivery that a repository's only webhook was sent, and its answer.
+    pub async fn last_sent(&self, provider: &str, repo: &str) -> Result<Sent> {
+        let attempt = self.hook(provider, repo).await?.attempts.pop();
+        Ok(sent(attempt.context("nothing was delivered yet")?))
     }
 
     /// Changes switches of a provider; those that are not named stay as they are.
@@ -203,6 +235,13 @@ impl Forge {
         }
         bail!("the stand-in's {what}: {} {}", answer.status(), answer.text().await?)
     }
+}
+
+/// An attempt, as whoever sent it knows it.
+#[must_use]
+pub fn sent(attempt: Attempt) -> Sent {
+    let (status, body) = (attempt.status_code, attempt.answer);
+    Sent { delivery: attempt.delivery, answer: Answer { status, body, retry_after: None } }
 }
 
 /// A repository, and what else is said of it.

@@ -102,7 +102,7 @@ impl std::str::FromStr for Update {
 }
 
 /// The pushed commits, oldest first: message and changed paths.
-async fn commits(git_dir: &Path, update: &Update) -> Result<Vec<(String, Vec<String>)>> {
+pub(crate) async fn commits(git_dir: &Path, update: &Update) -> Result<Vec<(String, Vec<String>)>> {
     if update.after == NO_COMMIT {
         return Ok(Vec::new());
     }

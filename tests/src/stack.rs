@@ -1,5 +1,5 @@
-//! The whole platform on this machine, supervised: Postgres, NATS, a cluster, the services and a balancer in front of
-//! them.
+//! The whole platform on this machine, supervised: Postgres, NATS, a cluster, providers, the services and a balancer in
+//! front of them.
 
 use std::{
     collections::BTreeMap,
@@ -45,6 +45,8 @@ pub struct Options {
     pub deployer: usize,
     /// The cluster.
     pub cluster: Cluster,
+    /// Whether there are providers as well: the stand-in of GitHub, GitLab and Forgejo.
+    pub forge: bool,
     /// Further settings of the ingress.
     pub ingress_settings: BTreeMap<String, String>,
     /// Further settings of the deployer's cluster agent.
@@ -148,7 +150,7 @@ impl Building<'_> {
             kubeconfig: kubeconfig.clone(),
             ingress_url: format!("http://{ingress_address}"),
             deployer_url: format!("http://{deployer_address}"),
-            forge_url: None,
+            forge_url: self.forge(&ingress_address).await?,
             keys: self.keys.clone(),
         };
         wiring.migrate()?.run(PATIENCE).await?;
@@ -185,6 +187,8 @@ impl Building<'_> {
             env.insert("CLUSTER_AUDIT".to_owned(), audit.display().to_string());
             env.insert("CLUSTER_STANDIN_URL".to_owned(), standin);
         }
+        env.extend(wiring.forge_url.clone().map(|url| ("FORGE_URL".to_owned(), url)));
+        env.insert("PAAS_URL".to_owned(), wiring.ingress_url.clone());
         env.extend(ingresses.settings("INGRESS_URL", &ingress_address));
         env.extend(deployers.settings("DEPLOYER_URL", &deployer_address));
         let api = Api::new(&wiring.ingress_url, &self.keys.api_token)?;
@@ -201,6 +205,20 @@ impl Building<'_> {
         create_database(&postgres.url("postgres"), "paas").await?;
         nats.ready().await?;
         Ok((postgres, nats))
+    }
+
+    /// The URL of the providers' stand-in, if there is to be one.
+    async fn forge(&mut self, ingress: &str) -> Result<Option<String>> {
+        if !self.options.forge {
+            return Ok(None);
+        }
+        let address = format!("127.0.0.1:{}", ports::free_port()?);
+        let state = self.scratch.path().join("forge.json");
+        let back = format!("http://{ingress}");
+        let spec = roles::forge(self.scratch.path(), &address, &state, &back)?;
+        self.supervisor.keep(spec).await?;
+        self.explain("forge", wait::until_listening(&address, PATIENCE).await)?;
+        Ok(Some(format!("http://{address}")))
     }
 
     /// The kubeconfig; with the stand-in also its audit log and URL.

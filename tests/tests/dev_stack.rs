@@ -102,7 +102,7 @@ async fn a_platform_that_is_up_heals_itself_and_is_gone_when_it_is_down() {
     paas_dev(folder, &["up", "--detach", "--ingress", "2"]).await;
     let pids = folder.join("dev/pids");
     let list = std::fs::read_to_string(&pids).unwrap();
-    for name in ["postgres", "nats", "standin", "ingress-1", "ingress-2", "deployer-1"] {
+    for name in ["postgres", "nats", "standin", "forge", "ingress-1", "ingress-2", "deployer-1"] {
         assert!(listed(&pids, name).is_some(), "no {name} in {list}");
     }
 
@@ -124,4 +124,18 @@ async fn a_platform_that_is_up_heals_itself_and_is_gone_when_it_is_down() {
     paas_dev(folder, &["down"]).await;
     assert!(!running.into_iter().any(runs));
     assert!(!folder.join("dev/env").exists());
+}
+
+#[tokio::test]
+async fn the_demo_tells_its_story_as_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let program = env!("CARGO_BIN_EXE_paas-dev").into();
+    let spec = Spec::new("demo", program, folder).args(["demo", "--exit", "--dir"]);
+    let done = spec.arg(folder.join("dev")).run(Duration::from_mins(4)).await;
+    let told = std::fs::read_to_string(folder.join("demo.log")).unwrap();
+    assert!(done.is_ok(), "{told}");
+    for part in ["Connected to github", "The webhook registered itself", "live as v1"] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
 }

@@ -106,6 +106,7 @@ async fn start(
         deployer,
         cluster: Cluster::Standin(standin),
         ingress_settings,
+        forge: false,
         agent_settings: telemetry.clone(),
     })
     .await?;

@@ -1,6 +1,8 @@
 //! `paas-dev demo`: a push goes live on a platform of real processes; then what else may happen to a push.
 
 mod cases;
+mod origin;
+mod paas;
 mod screen;
 mod story;
 
@@ -10,12 +12,17 @@ use anstream::println;
 use anyhow::Result;
 use e2e::{
     api::Api,
+    forge::Forge,
     keys,
     signals::interrupted,
     stack::{Cluster, Options, Stack},
 };
 
-use self::{cases::Case, story::Story};
+use self::{
+    cases::Case,
+    paas::Paas,
+    story::{Stage, Story},
+};
 use super::up::{ClusterKind, agent_settings};
 
 /// Long enough to be watched.
@@ -57,20 +64,33 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         ingress: 1,
         deployer: 1,
         cluster: args.cluster.choose(&STANDIN_PACE)?,
+        forge: true,
         ingress_settings: BTreeMap::new(),
         agent_settings: agent_settings(),
     };
     screen::title("Webhook Deploy");
     introduce(&options.cluster);
-    screen::note("Starting Postgres, NATS, the cluster and both services");
+    screen::note(
+        "The provider is a STAND-IN for GitHub: it consents, keeps webhooks and sends deliveries as documented",
+    );
+    screen::note("Starting Postgres, NATS, the cluster, the provider and both services");
     let stack = Stack::start(&options).await?;
     for warning in &stack.warnings {
         screen::warning(warning);
     }
     let standin = matches!(options.cluster, Cluster::Standin(_))
         .then(|| stack.setting("CLUSTER_STANDIN_URL").to_owned());
+    let forge = Forge::new(stack.setting("FORGE_URL"))?;
+    let paas = Paas::new(&stack.api, stack.setting("PAAS_TOKEN"))?;
+    let stage = Stage {
+        api: &stack.api,
+        name: "hello",
+        standin,
+        provider: Some((forge, paas)),
+        clone_url: args.clone_url.as_deref(),
+    };
     let told = tokio::select! {
-        told = tell(&stack.api, "hello", standin, args.clone_url.as_deref()) => told,
+        told = tell(stage) => told,
         () = interrupted() => Err(anyhow::anyhow!("interrupted")),
     };
     let as_expected = match told {
@@ -104,7 +124,14 @@ async fn elsewhere(api: Api, args: &Args) -> Result<ExitCode> {
     screen::note(&format!("On the platform at {}", api.url()));
     // It may have been here before.
     let name = format!("hello-{}", &keys::random_hex()[..6]);
-    let cases = tell(&api, &name, args.standin_url.clone(), args.clone_url.as_deref()).await?;
+    let stage = Stage {
+        api: &api,
+        name: &name,
+        standin: args.standin_url.clone(),
+        provider: None,
+        clone_url: args.clone_url.as_deref(),
+    };
+    let cases = tell(stage).await?;
     screen::summary(&cases);
     Ok(if cases.iter().all(Case::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -120,17 +147,13 @@ fn introduce(cluster: &Cluster) {
     }
 }
 
-async fn tell(
-    api: &Api,
-    name: &str,
-    standin: Option<String>,
-    clone_url: Option<&str>,
-) -> Result<Vec<Case>> {
-    let mut story = Story::begin(api, name, standin, clone_url).await?;
-    let mut cases = vec![story.a_push_goes_live().await?];
+async fn tell(stage: Stage<'_>) -> Result<Vec<Case>> {
+    let mut story = Story::begin(stage).await?;
+    let mut cases = story.a_push_goes_live().await?;
     cases.push(story.the_same_push_again().await?);
     cases.push(story.another_branch().await?);
     cases.push(story.a_bad_signature().await?);
     cases.push(story.a_failing_build().await?);
+    story.the_ledger().await?;
     Ok(cases)
 }

@@ -103,6 +103,7 @@ async fn foreground(args: &Args) -> Result<()> {
         ingress: args.ingress.into(),
         deployer: args.deployer.into(),
         cluster: args.cluster.choose(&[])?,
+        forge: true,
         ingress_settings: BTreeMap::new(),
         agent_settings: agent_settings(),
     })
@@ -158,6 +159,7 @@ fn describe(folder: &Path) -> Result<()> {
     println!("  deployer  {}", setting("DEPLOYER_URL"));
     let cluster = if env.contains("CLUSTER_AUDIT=") { "a stand-in" } else { "real" };
     println!("  cluster   {cluster}, {}", setting("KUBECONFIG"));
+    println!("  providers a stand-in, {}", setting("FORGE_URL"));
     println!("  logs      {}", setting("LOGS"));
     println!("  settings  {}", folder.join("env").display());
     Ok(())

@@ -45,6 +45,11 @@ pub(super) fn event(after: Duration, what: &str, details: &str) {
     println!("  {DIM}{:>7.2} s{DIM:#}  {style}{what:<16}{style:#} {details}", after.as_secs_f64());
 }
 
+/// What a program said.
+pub(super) fn said(line: &str) {
+    println!("  {DIM}│{DIM:#} {line}");
+}
+
 /// All cases, expected against seen.
 pub(super) fn summary(cases: &[Case]) {
     let mut table = Table::new();

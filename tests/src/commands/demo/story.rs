@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -10,21 +9,26 @@ use anyhow::{Context as _, Result, bail};
 use e2e::{
     api::{Answer, Api, App},
     deliveries::Delivery,
+    forge::Forge,
     harness::set_switches,
-    hook::Target,
-    keys,
     repository::Repository,
 };
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{cases::Case, screen};
+use super::{
+    cases::Case,
+    origin::Origin,
+    paas::{Paas, Running},
+    screen,
+};
 
-const REPO: &str = "octo/hello";
 const POLL: Duration = Duration::from_millis(40);
 /// A real build takes its time.
 const PATIENCE: Duration = Duration::from_mins(15);
+/// For the app's first lines, once it is live.
+const APP_SPEAKS_WITHIN: Duration = Duration::from_secs(30);
 
 const SOURCE: &str = "#!/bin/sh\necho 'Hello from a push'\n";
 const DOCKERFILE: &str = "FROM scratch\nCOPY hello.sh /hello.sh\nUSER 1000\nCMD [\"/hello.sh\"]\n";
@@ -35,57 +39,69 @@ pub(super) struct Story {
     api: Api,
     app: App,
     repository: Repository,
-    target: Target,
+    origin: Origin,
     standin: Option<String>,
     _folder: tempfile::TempDir,
 }
 
+/// Where a story happens.
+pub(super) struct Stage<'a> {
+    pub(super) api: &'a Api,
+    /// The app's name.
+    pub(super) name: &'a str,
+    /// The URL of the cluster, if it is a stand-in.
+    pub(super) standin: Option<String>,
+    /// The providers, if there are any, and the program that is asked for the rest.
+    pub(super) provider: Option<(Forge, Paas)>,
+    /// Where the cluster can clone the repository from, if not from the provider.
+    pub(super) clone_url: Option<&'a str>,
+}
+
 impl Story {
-    /// Creates an app of this name and links it to a new repository; `standin` is the URL of the cluster, if it is one.
-    pub(super) async fn begin(
-        api: &Api,
-        name: &str,
-        standin: Option<String>,
-        clone_url: Option<&str>,
-    ) -> Result<Self> {
-        screen::chapter("An app, linked to a repository");
-        let api = api.clone();
-        let app = api.create_app(name).await?;
-        let mut link = json!({ "provider": "github", "repo_full_name": REPO });
-        if let Some(url) = clone_url {
-            link["clone_url"] = url.into();
-        }
-        let source = api.link(app.id, link).await?;
-        screen::note(&format!("app      {} {}", app.name, app.id));
-        screen::note(&format!("webhook  {}", source.webhook_url));
+    /// Creates an app and links it to a new repository.
+    pub(super) async fn begin(stage: Stage<'_>) -> Result<Self> {
+        let Stage { api, name, standin, provider, clone_url } = stage;
         let folder = tempfile::tempdir()?;
-        let target = Target {
-            webhook_url: source.webhook_url,
-            webhook_secret: source.webhook_secret.context("no secret for a new link")?,
-            repo: REPO.to_owned(),
-            repo_id: 186_853_002,
-            record: folder.path().join("sent.jsonl"),
+        let (origin, app, repository) = match provider {
+            Some((forge, paas)) => {
+                Origin::connect(forge, paas, api, name, folder.path(), clone_url).await?
+            }
+            None => Origin::by_hand(api, name, folder.path(), clone_url).await?,
         };
-        let path = folder.path().join("target.json");
-        keys::write_private(&path, &serde_json::to_string_pretty(&target)?)?;
-        let hook = hook(&std::env::current_exe()?, &path);
-        let repository = Repository::create(folder.path(), &hook).await?;
-        screen::note(&format!("git      {}", repository.bare().display()));
-        Ok(Self { api, app, repository, target, standin, _folder: folder })
+        Ok(Self { api: api.clone(), app, repository, origin, standin, _folder: folder })
     }
 
-    pub(super) async fn a_push_goes_live(&mut self) -> Result<Case> {
-        screen::chapter("git push origin main");
+    /// The push that everything is about, watched from a second terminal where there is the program.
+    pub(super) async fn a_push_goes_live(&mut self) -> Result<Vec<Case>> {
         let files = [("hello.sh", SOURCE), ("Dockerfile", DOCKERFILE)];
         self.repository.commit("Say hello", &files).await?;
-        let (state, _) = self.push_and_watch().await?;
+        let mut cases = Vec::new();
+        let seen = if let Origin::Provider(_, paas) = &self.origin {
+            screen::chapter(&format!(
+                "git push origin main; in a second terminal: paas logs --tail {}",
+                self.app.name
+            ));
+            let tail = paas.start(&["logs", "--tail", &self.app.name])?;
+            let (seen, tailed) = self.push_and_tail(tail).await?;
+            let expected = if self.standin.is_some() {
+                "queued … live, then the app's lines"
+            } else {
+                "queued … live"
+            };
+            cases.push(Case { act: "paas logs --tail", expected: expected.into(), seen: tailed });
+            seen
+        } else {
+            screen::chapter("git push origin main");
+            self.push_and_watch().await?.0
+        };
+        cases.insert(0, Case { act: "push to main", expected: "202, live".into(), seen });
         screen::note(&format!("The app is at {}", self.app.url));
-        Ok(Case { act: "push to main", expected: "202, live".into(), seen: state })
+        Ok(cases)
     }
 
     pub(super) async fn the_same_push_again(&self) -> Result<Case> {
         screen::chapter("The same push again: the provider sends it twice");
-        let again = self.target.last_sent()?.delivery;
+        let again = self.origin.last_sent().await?.delivery;
         let again = again.with_header("x-github-delivery", &Uuid::new_v4().to_string());
         let seen = self.send(&again).await?;
         let expected = r#"202 {"status":"sha unchanged, skipped"}"#.into();
@@ -96,7 +112,7 @@ impl Story {
         screen::chapter("git push origin main:feature");
         let started = Instant::now();
         self.repository.push("HEAD:refs/heads/feature").await?;
-        let seen = show(started.elapsed(), &self.target.last_sent()?.answer);
+        let seen = show(started.elapsed(), &self.origin.last_sent().await?.answer);
         let expected = r#"202 {"status":"branch mismatch, no deploy triggered"}"#.into();
         Ok(Case { act: "push to another branch", expected, seen })
     }
@@ -104,7 +120,7 @@ impl Story {
     pub(super) async fn a_bad_signature(&self) -> Result<Case> {
         screen::chapter("A delivery that somebody else signed");
         let forged = e2e::deliveries::github_signature("guessed", b"something else");
-        let delivery = self.target.last_sent()?.delivery;
+        let delivery = self.origin.last_sent().await?.delivery;
         let seen = self.send(&delivery.with_header("x-hub-signature-256", &forged)).await?;
         let expected = r#"401 {"error":"invalid signature"}"#.into();
         Ok(Case { act: "a bad signature", expected, seen })
@@ -125,9 +141,23 @@ impl Story {
         if untouched && seen == "202, failed" {
             seen.push_str(", the first push stays live");
         }
-        screen::note(&format!("GET /v1/deploys/{id} tells the reason"));
+        match &self.origin {
+            Origin::Provider(..) => {
+                screen::note(&format!("paas deploy show {id} tells the reason"))
+            }
+            Origin::ByHand(_) => screen::note(&format!("GET /v1/deploys/{id} tells the reason")),
+        }
         let expected = "202, failed, the first push stays live".into();
         Ok(Case { act: "a failing build", expected, seen })
+    }
+
+    /// What came of every delivery, as the platform tells the developer.
+    pub(super) async fn the_ledger(&self) -> Result<()> {
+        let Origin::Provider(_, paas) = &self.origin else { return Ok(()) };
+        screen::chapter(&format!("paas git deliveries {}", self.app.name));
+        paas.show(&["git", "deliveries", &self.app.name]).await?;
+        screen::chapter(&format!("paas releases {}", self.app.name));
+        paas.show(&["releases", &self.app.name]).await
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<String> {
@@ -136,11 +166,38 @@ impl Story {
         Ok(show(started.elapsed(), &answer))
     }
 
+    /// Pushes, and shows what the tail says until the app speaks: the answer's status and the last state, and what the
+    /// tail told.
+    async fn push_and_tail(&self, mut tail: Running) -> Result<(String, String)> {
+        let started = Instant::now();
+        self.repository.push("HEAD:refs/heads/main").await?;
+        let answer = self.origin.last_sent().await?.answer;
+        show(started.elapsed(), &answer);
+        let id = answer.deploy_id().with_context(|| format!("not queued: {answer:?}"))?;
+        let mut told = Told::default();
+        while !told.live {
+            let line = timeout(PATIENCE, tail.line()).await.context("the tail says nothing")?;
+            let Some(line) = line else { bail!("paas logs --tail has ended") };
+            screen::said(&line);
+            told.listen(&line);
+            if told.ended {
+                break;
+            }
+        }
+        while told.live && !told.app && self.standin.is_some() {
+            let Ok(Some(line)) = timeout(APP_SPEAKS_WITHIN, tail.line()).await else { break };
+            screen::said(&line);
+            told.listen(&line);
+        }
+        let deploy = self.api.deploy(id).await?;
+        Ok((format!("{}, {}", answer.status, deploy.state), told.summary()))
+    }
+
     /// Pushes and shows what happens until the deploy has ended: the answer's status and the last state.
     async fn push_and_watch(&self) -> Result<(String, Uuid)> {
         let started = Instant::now();
         self.repository.push("HEAD:refs/heads/main").await?;
-        let answer = self.target.last_sent()?.answer;
+        let answer = self.origin.last_sent().await?.answer;
         show(started.elapsed(), &answer);
         let Some(id) = answer.deploy_id() else { bail!("not queued: {answer:?}") };
         let mut shown = BTreeSet::new();
@@ -165,14 +222,60 @@ impl Story {
     }
 }
 
+/// What a tail has told so far. Its lines: the time, the source, where from, a bar, the text.
+#[derive(Debug, Default)]
+struct Told {
+    queued: bool,
+    live: bool,
+    ended: bool,
+    app: bool,
+}
+
+impl Told {
+    fn listen(&mut self, line: &str) {
+        let plain = anstream::adapter::strip_str(line).to_string();
+        let mut words = plain.split_whitespace().skip(1);
+        match (words.next(), words.next()) {
+            (Some("deploy"), Some("requested")) => self.queued = true,
+            (Some("deploy"), Some("went_live")) => self.live = true,
+            (Some("deploy"), Some("failed" | "cancelled" | "superseded")) => self.ended = true,
+            // The platform's own words among them are not the app's.
+            (Some("app"), from) => self.app |= from != Some("paas"),
+            _ => {}
+        }
+    }
+
+    fn summary(&self) -> String {
+        let parts = [(self.queued, "queued"), (self.live, "live")];
+        let parts: Vec<_> = parts.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
+        let app = if self.app { ", then the app's lines" } else { "" };
+        format!("{}{app}", parts.join(" … "))
+    }
+}
+
 /// Shows an answer to a delivery; the same in one line.
 fn show(after: Duration, answer: &Answer) -> String {
     screen::event(after, &answer.status.to_string(), &answer.body.to_string());
     format!("{} {}", answer.status, answer.body)
 }
 
-/// The repository's `post-receive` hook.
-fn hook(program: &Path, target: &Path) -> String {
-    let quote = |path: &Path| path.display().to_string().replace('\'', r"'\''");
-    format!("#!/bin/sh\nexec '{}' deliver --target '{}'\n", quote(program), quote(target))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_tells_how_far_a_push_is() {
+        let mut told = Told::default();
+        for line in [
+            "10:00:00 deploy requested | queued: 5f3e2a1",
+            "10:00:01 build  clone/fetch | went_live",
+            "10:00:02 deploy went_live | live as v1",
+        ] {
+            told.listen(line);
+        }
+        assert_eq!(told.summary(), "queued … live");
+        told.listen("10:00:03 app    hello-1 | Hello");
+        assert_eq!(told.summary(), "queued … live, then the app's lines");
+        assert!(!told.ended);
+    }
 }
