@@ -6,6 +6,7 @@ use actix_web::{
     http::header::{CACHE_CONTROL, HeaderValue},
     web,
 };
+use git_providers::Session;
 use paas_proto::{callback::CREDENTIAL_TOKEN_HEADER, events::Provider};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -68,24 +69,36 @@ async fn credential(
     if !client.is_some_and(|client| is_at(&link, client.web_url())) {
         return Ok(None);
     }
-    let session = match ingress.session(source.tenant, provider).await {
-        Ok(session) => session,
-        Err(NoSession::NotConnected | NoSession::Refused(_)) => return Ok(None),
-        Err(error @ NoSession::Unavailable(_)) => return Err(Error::cannot_answer(error)),
+    let Some(mut session) = session(&ingress, source.tenant, provider).await? else {
+        return Ok(None);
     };
     match session.repository(&link.repo_full_name).await {
         // Nobody needs the tenant's token for what everybody may read.
         Ok(repository) if !repository.is_private => return Ok(None),
         Ok(_) => {}
         Err(error) => {
-            if ingress.note_refusal(source.tenant, provider, &session, &error).await {
-                return Ok(None);
-            }
             tracing::info!(%error, "whether a repository is private is not known");
+            if ingress.note_refusal(source.tenant, provider, &session, &error).await {
+                let renewed = self::session(&ingress, source.tenant, provider).await?;
+                let Some(renewed) = renewed else { return Ok(None) };
+                session = renewed;
+            }
         }
     }
     let (username, password) = session.clone_credential();
     Ok(Some(CloneCredential { username, password: password.expose_secret().to_owned() }))
+}
+
+async fn session(
+    ingress: &Ingress,
+    tenant: Uuid,
+    provider: Provider,
+) -> Result<Option<Session>, Error> {
+    match ingress.session(tenant, provider).await {
+        Ok(session) => Ok(Some(session)),
+        Err(NoSession::NotConnected | NoSession::Refused(_)) => Ok(None),
+        Err(error @ NoSession::Unavailable(_)) => Err(Error::cannot_answer(error)),
+    }
 }
 
 /// Whether the credential belongs to the server that is cloned from, and goes there by no plainer way than the

@@ -81,8 +81,8 @@ impl Ingress {
         self.connections.session(tenant, provider).await
     }
 
-    /// Writes down that a provider refuses a tenant's credential, when that is what the error says: for whoever asked
-    /// something with the session. Whether it was.
+    /// For whoever asked something with the session: when the error says that the provider refuses the credential, that
+    /// is written down, or the credential is renewed. Whether the error says so.
     pub(crate) async fn note_refusal(
         &self,
         tenant: Uuid,
@@ -169,8 +169,10 @@ impl Connections {
         if token.expose_secret() != session.clone_credential().1.expose_secret() {
             return Ok(());
         }
-        if connection.kind == ConnectionKind::GithubApp {
-            return Ok(tenancy.forget_access_token(provider.name(), sealed).await?);
+        if connection.kind == ConnectionKind::GithubApp || connection.refresh_token.is_some() {
+            // Perhaps it only ended early. If not, the provider says so now.
+            tenancy.expire_access_token(provider.name(), sealed).await?;
+            return self.session(tenant, provider).await.map(drop);
         }
         self.refuse(tenant, provider, Some(sealed), &error.to_string()).await
     }

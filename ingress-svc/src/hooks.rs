@@ -173,18 +173,14 @@ impl Act<'_> {
         settled
     }
 
-    /// Asks a provider, and marks a credential that it refuses.
-    async fn ask<T>(
+    /// A session with a renewed credential, when the provider refuses the one at hand and there is another to be had.
+    async fn renewed(
         self,
         provider: Provider,
-        question: impl AsyncFnOnce(&Session) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
-        let session = self.ingress.session(self.tenant, provider).await?;
-        let answer = question(&session).await;
-        if let Err(Trouble::Provider(error)) = &answer {
-            self.ingress.note_refusal(self.tenant, provider, &session, error).await;
-        }
-        answer
+        session: &Session,
+        trouble: Option<&Trouble>,
+    ) -> Option<Session> {
+        renewed(self.ingress, self.tenant, provider, session, trouble?).await
     }
 
     /// Writes down for people why something is unfinished; that it is stands there already.
@@ -195,4 +191,18 @@ impl Act<'_> {
             tracing::debug!(%error, "a webhook's problem was not written down");
         }
     }
+}
+
+async fn renewed(
+    ingress: &Ingress,
+    tenant: Uuid,
+    provider: Provider,
+    session: &Session,
+    trouble: &Trouble,
+) -> Option<Session> {
+    let Trouble::Provider(error) = trouble else { return None };
+    if !ingress.note_refusal(tenant, provider, session, error).await {
+        return None;
+    }
+    ingress.session(tenant, provider).await.ok()
 }

@@ -5,7 +5,7 @@ use git_providers::{Repository, Session};
 use paas_proto::events::Provider;
 use uuid::Uuid;
 
-use super::{Trouble, Verdict, settling::head_of};
+use super::{Trouble, Verdict, renewed, settling::head_of};
 use crate::{Ingress, connections::NoSession};
 
 /// What is known of it.
@@ -40,11 +40,12 @@ pub(crate) async fn look_up(
     let connections = ingress.connections.clone();
     let asked = connections.to_its_end(async move {
         let session = ingress.session(tenant, provider).await?;
-        let found = find(&session, provider, &repo, branch).await;
-        if let Err(Trouble::Provider(error)) = &found {
-            ingress.note_refusal(tenant, provider, &session, error).await;
+        let found = find(&session, provider, &repo, branch.clone()).await;
+        let Err(trouble) = &found else { return found };
+        match renewed(&ingress, tenant, provider, &session, trouble).await {
+            Some(session) => find(&session, provider, &repo, branch).await,
+            None => found,
         }
-        found
     });
     match asked.await.map_err(Trouble::gone)? {
         Ok(found) => Ok(LookedUp::Found(Box::new(found))),

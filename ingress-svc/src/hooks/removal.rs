@@ -72,20 +72,31 @@ impl Act<'_> {
 
     async fn remove_at_provider(self, hook: &HookRow) -> Result<bool, Trouble> {
         let Some(provider) = Provider::from_name(&hook.provider) else { return Ok(false) };
+        let session = self.ingress.session(self.tenant, provider).await?;
+        let removed = self.remove_all(&session, provider, hook).await;
+        match self.renewed(provider, &session, removed.as_ref().err()).await {
+            Some(session) => self.remove_all(&session, provider, hook).await,
+            None => removed,
+        }
+    }
+
+    async fn remove_all(
+        self,
+        session: &Session,
+        provider: Provider,
+        hook: &HookRow,
+    ) -> Result<bool, Trouble> {
         let url = self.ingress.config.webhook_url(provider.name(), self.app);
-        self.ask(provider, async |session: &Session| {
-            let ours = match self.ours(session, hook, &url).await {
-                // With its repository.
-                Err(Trouble::Provider(git_providers::Error::NotFound { .. })) => return Ok(false),
-                ours => ours?,
-            };
-            for found in &ours {
-                session.delete_hook(&hook.repo_full_name, &found.id).await?;
-                fail::fail_point!("hooks::deleted", |_| crate::failpoints::crash());
-            }
-            Ok(!ours.is_empty())
-        })
-        .await
+        let ours = match self.ours(session, hook, &url).await {
+            // With its repository.
+            Err(Trouble::Provider(git_providers::Error::NotFound { .. })) => return Ok(false),
+            ours => ours?,
+        };
+        for found in &ours {
+            session.delete_hook(&hook.repo_full_name, &found.id).await?;
+            fail::fail_point!("hooks::deleted", |_| crate::failpoints::crash());
+        }
+        Ok(!ours.is_empty())
     }
 }
 

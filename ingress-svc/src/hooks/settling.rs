@@ -20,16 +20,26 @@ impl Act<'_> {
         let Some(provider) = Provider::from_name(&hook.provider) else {
             return Ok(Settled { action: Action::Manual, hook_id: None });
         };
-        self.ask(provider, async |session: &Session| {
-            let mut hook = hook.clone();
-            for _ in 0..ROUNDS {
-                if let Some(settled) = self.round(session, provider, &mut hook).await? {
-                    return Ok(settled);
-                }
+        let session = self.ingress.session(self.tenant, provider).await?;
+        let settled = self.rounds(&session, provider, hook.clone()).await;
+        match self.renewed(provider, &session, settled.as_ref().err()).await {
+            Some(session) => self.rounds(&session, provider, hook.clone()).await,
+            None => settled,
+        }
+    }
+
+    async fn rounds(
+        self,
+        session: &Session,
+        provider: Provider,
+        mut hook: HookRow,
+    ) -> Result<Settled, Trouble> {
+        for _ in 0..ROUNDS {
+            if let Some(settled) = self.round(session, provider, &mut hook).await? {
+                return Ok(settled);
             }
-            Err(Trouble::Busy)
-        })
-        .await
+        }
+        Err(Trouble::Busy)
     }
 
     /// One round; `None` when what the provider was told does not count any more.

@@ -34,8 +34,8 @@ const REFUSE: &str = "
     update tenant_git_credentials set refused_at = now(), refused_because = $4, updated_at = now()
     where tenant_id = $1 and provider = $2 and access_token is not distinct from $3 and refused_at is null";
 
-const FORGET_TOKEN: &str = "
-    update tenant_git_credentials set access_token = null, expires_at = null, updated_at = now()
+const EXPIRE: &str = "
+    update tenant_git_credentials set expires_at = now(), updated_at = now()
     where tenant_id = $1 and provider = $2 and access_token = $3";
 
 /// Only in place of the token that was there: whoever connected again meanwhile has a newer one.
@@ -199,14 +199,14 @@ impl Tenancy<'_> {
         .await
     }
 
-    /// Has the next use get a new access token: of a GitHub App, which can have as many as it likes.
-    pub(crate) async fn forget_access_token(
+    /// Has the next use renew this access token.
+    pub(crate) async fn expire_access_token(
         &self,
         provider: &str,
         access_token: &[u8],
     ) -> Result<(), Error> {
         self.transaction(async |client| {
-            let statement = client.prepare_cached(FORGET_TOKEN).await?;
+            let statement = client.prepare_cached(EXPIRE).await?;
             client.execute(&statement, &[&self.tenant, &provider, &access_token]).await.map(drop)
         })
         .await
