@@ -29,7 +29,7 @@ impl Deploys {
             return Err(errors::no_deploy(deploy));
         }
         let order = asked.order(app, deploy, request.follow);
-        let told = self.timelines.tell(order).await.map_err(errors::of_logs)?;
+        let told = self.timelines.tell(order).map_err(errors::of_logs)?;
         Ok(Box::pin(told.map(|told| match told {
             Ok((line, cursor)) => Ok(answer(line, &cursor)),
             Err(error) => Err(errors::of_logs(error)),

@@ -51,9 +51,10 @@ impl AppLog {
         Ok(self.cluster.logs(self.request(from, false)).await?.map_ok(line).boxed())
     }
 
-    /// The lines that are there, and those that come. Never ends.
-    pub(super) fn followed(self, from: Beginning) -> BoxStream<'static, Line> {
-        let follow = Followed { log: self, from, open: None, failures: 0, has_told: false };
+    /// The lines that are there, and those that come; `has_told` whether it was said already that they cannot be had.
+    /// Never ends.
+    pub(super) fn followed(self, from: Beginning, has_told: bool) -> BoxStream<'static, Line> {
+        let follow = Followed { log: self, from, open: None, failures: 0, has_told };
         stream::unfold(follow, |mut follow| async { Some((follow.next().await, follow)) }).boxed()
     }
 

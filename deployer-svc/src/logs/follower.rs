@@ -1,7 +1,7 @@
 //! Reads one build's log from the cluster into the database. Lines and the cursor behind them are written together, so
 //! whoever goes on after a crash neither loses nor doubles one.
 
-use std::{mem, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
@@ -9,7 +9,10 @@ use paas_proto::{
     cluster::{BuildLogs, LogsRequest, LogsResponse, logs_request::Of},
     ids,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -31,7 +34,7 @@ const MOST_LINES: u64 = 50_000;
 const MOST_BYTES: u64 = 8 << 20;
 /// Of one line, in bytes: the agent cuts earlier.
 const LONGEST_LINE: usize = 16 * 1024;
-/// Lines are written together: so many bytes, or whenever the build says nothing for so long.
+/// Lines are written together: so many bytes, or what came within so long.
 const CHUNK_BYTES: usize = 64 * 1024;
 const PAUSE: Duration = Duration::from_millis(300);
 /// Before a log is read again whose build has not ended on record.
@@ -45,13 +48,20 @@ const PATIENCE: Duration = Duration::from_mins(15);
 pub(super) struct Follower {
     pub(super) store: Store,
     pub(super) cluster: Cluster,
+    /// Who may write now: the deploys' connections are not for logs.
+    pub(super) writers: Arc<Semaphore>,
     pub(super) shutdown: CancellationToken,
     pub(super) log: Followed,
-    /// Read and not yet written.
-    pub(super) lines: Vec<BuildLine>,
-    pub(super) size: usize,
+    pub(super) unwritten: Unwritten,
+}
+
+/// What was read and not yet written.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    lines: Vec<BuildLine>,
+    size: usize,
     /// Behind the last of them.
-    pub(super) cursor: String,
+    cursor: String,
 }
 
 /// Why reading broke off.
@@ -79,16 +89,6 @@ enum Read {
 }
 
 impl Follower {
-    pub(super) fn new(
-        store: Store,
-        cluster: Cluster,
-        shutdown: CancellationToken,
-        log: Followed,
-    ) -> Self {
-        let cursor = log.cursor.clone();
-        Self { store, cluster, shutdown, log, lines: Vec::new(), size: 0, cursor }
-    }
-
     /// Reads until the log is complete, somebody else has it, or the shutdown.
     pub(super) async fn run(mut self) {
         let (store, held, shutdown) = (self.store.clone(), self.log.clone(), self.shutdown.clone());
@@ -133,7 +133,7 @@ impl Follower {
         // Asked before the reading: what is read after the end of the build is all of it.
         let is_over = self.store.build_over_for(self.log.deploy).await?.is_some();
         let mut lines = std::pin::pin!(self.cluster.logs(self.request(!is_over)).await?);
-        let mut heard = Instant::now();
+        let (mut heard, mut written) = (Instant::now(), Instant::now());
         loop {
             match timeout(PAUSE, lines.next()).await {
                 Ok(Some(Ok(line))) => {
@@ -141,8 +141,9 @@ impl Follower {
                     if self.take(line) {
                         return self.truncate().await;
                     }
-                    if self.size >= CHUNK_BYTES {
+                    if self.unwritten.size >= CHUNK_BYTES || written.elapsed() > PAUSE {
                         self.write(LogState::Following).await?;
+                        written = Instant::now();
                     }
                 }
                 Ok(Some(Err(error))) => {
@@ -188,21 +189,20 @@ impl Follower {
         let at = line.at.and_then(|at| Timestamp::new(at.seconds, at.nanos).ok());
         let at = at.unwrap_or_else(Timestamp::now);
         self.push(BuildLine { at, origin: line.origin, text });
-        self.cursor = line.cursor;
-        let lines = self.log.lines + self.lines.len() as u64;
-        let bytes = self.log.bytes + self.size as u64;
+        self.unwritten.cursor = line.cursor;
+        let lines = self.log.lines + self.unwritten.lines.len() as u64;
+        let bytes = self.log.bytes + self.unwritten.size as u64;
         lines >= MOST_LINES || bytes >= MOST_BYTES
     }
 
     fn push(&mut self, line: BuildLine) {
-        self.size += line.size();
-        self.lines.push(line);
+        self.unwritten.size += line.size();
+        self.unwritten.lines.push(line);
     }
 
     fn forget(&mut self) {
-        self.lines.clear();
-        self.size = 0;
-        self.cursor.clone_from(&self.log.cursor);
+        let cursor = self.log.cursor.clone();
+        self.unwritten = Unwritten { cursor, ..Unwritten::default() };
     }
 
     /// A word of ours in the log.
@@ -221,16 +221,19 @@ impl Follower {
 
     /// Writes what was read; nothing where there is nothing to write.
     async fn write(&mut self, state: LogState) -> Result<(), Trouble> {
-        if self.lines.is_empty() && state == LogState::Following {
+        if self.unwritten.lines.is_empty() && state == LogState::Following {
             return Ok(());
         }
-        let lines = mem::take(&mut self.lines);
+        let cursor = self.unwritten.cursor.clone();
+        let next = Unwritten { cursor: cursor.clone(), ..Unwritten::default() };
+        let Unwritten { lines, size, .. } = mem::replace(&mut self.unwritten, next);
         let chunk = NewChunk {
             lines: u32::try_from(lines.len()).unwrap_or(u32::MAX),
-            bytes: mem::take(&mut self.size) as u64,
+            bytes: size as u64,
             data: chunk::pack(&lines)?,
-            cursor: self.cursor.clone(),
+            cursor,
         };
+        let _turn = self.writers.acquire().await;
         // It may have been written all the same when this fails: then the next try finds that, and whoever takes the
         // log up reads where it stands.
         if self.store.append_log(&mut self.log, &chunk, state).await? {

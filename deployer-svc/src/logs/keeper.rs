@@ -1,17 +1,23 @@
 //! Sees to it that every build's log is read by one replica: finds new builds, takes over logs whose reader is gone, and
 //! runs a bounded number of readers. A deploy never waits for any of it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
-    sync::broadcast::{Receiver, error::RecvError},
+    sync::{
+        Semaphore,
+        broadcast::{Receiver, error::RecvError},
+    },
     task::{JoinError, JoinSet},
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::follower::{Follower, LEASE};
+use super::follower::{Follower, LEASE, Unwritten};
 use crate::{
     cluster_port::Cluster,
     metrics::metrics,
@@ -20,6 +26,8 @@ use crate::{
 
 /// Logs that one process reads at once.
 const AT_ONCE: usize = 64;
+/// Of these, so many write at once.
+const WRITERS: usize = 4;
 /// Finds new builds although nobody said so.
 const POLL: Duration = Duration::from_secs(1);
 /// Word of several lines within this time is one look.
@@ -35,11 +43,12 @@ pub(crate) struct Keeper {
     store: Store,
     notifications: Notifications,
     cluster: Cluster,
+    writers: Arc<Semaphore>,
 }
 
 impl Keeper {
     pub(crate) fn new(store: Store, notifications: Notifications, cluster: Cluster) -> Self {
-        Self { store, notifications, cluster }
+        Self { store, notifications, cluster, writers: Arc::new(Semaphore::new(WRITERS)) }
     }
 
     /// Keeps logs until the shutdown; then the readers give theirs back.
@@ -86,8 +95,15 @@ impl Keeper {
             return Ok(());
         }
         for log in self.store.lease_logs(LEASE, free).await? {
-            let (store, cluster) = (self.store.clone(), self.cluster.clone());
-            readers.spawn(Follower::new(store, cluster, shutdown.clone(), log).run());
+            let follower = Follower {
+                store: self.store.clone(),
+                cluster: self.cluster.clone(),
+                writers: Arc::clone(&self.writers),
+                shutdown: shutdown.clone(),
+                log,
+                unwritten: Unwritten::default(),
+            };
+            readers.spawn(follower.run());
         }
         Ok(())
     }

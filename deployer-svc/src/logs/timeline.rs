@@ -31,6 +31,8 @@ use crate::{
 
 /// Timelines that one process tells at once.
 const AT_ONCE: usize = 256;
+/// Of these, so many ask the database at once: its connections are the deploys' first.
+const ASKING: usize = 4;
 /// Word of a change may be lost.
 const POLL: Duration = Duration::from_secs(1);
 /// Read at once.
@@ -87,6 +89,7 @@ pub(crate) struct Timelines {
     cluster: Cluster,
     shutdown: CancellationToken,
     few: Arc<Semaphore>,
+    asking: Arc<Semaphore>,
 }
 
 impl Timelines {
@@ -96,16 +99,19 @@ impl Timelines {
         cluster: Cluster,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { store, notifications, cluster, shutdown, few: Arc::new(Semaphore::new(AT_ONCE)) }
+        let (few, asking) = (Semaphore::new(AT_ONCE), Semaphore::new(ASKING));
+        let (few, asking) = (Arc::new(few), Arc::new(asking));
+        Self { store, notifications, cluster, shutdown, few, asking }
     }
 
-    /// The lines, each with its cursor.
-    pub(crate) async fn tell(
+    /// The lines, each with its cursor. What is there is read when the first of them is asked for: a cluster that is
+    /// slow holds up the answer's lines, and not the answer.
+    pub(crate) fn tell(
         &self,
         order: Order,
     ) -> Result<impl Stream<Item = Result<Told, Error>> + Send + use<>, Error> {
         let permit = self.few.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
-        let timeline = Timeline::open(self, order, permit).await?;
+        let timeline = Timeline::new(self, order, permit);
         Ok(stream::unfold(Some(timeline), |timeline| async {
             let mut timeline = timeline?;
             match timeline.next().await {
@@ -123,15 +129,20 @@ struct Timeline {
     app_log: AppLog,
     cursor: Cursor,
     queues: Queues,
+    /// Whether it was looked what is there.
+    has_begun: bool,
     /// What is there and was not told yet; nothing once all of it was.
     there: Option<There>,
     /// The app's lines as they come.
     coming: Option<BoxStream<'static, Line>>,
+    /// Whether it was said that the app's lines cannot be had.
+    has_told: bool,
     /// Whether more is there than was read at once.
     has_more: bool,
     moved: Receiver<Uuid>,
     kept: Receiver<Uuid>,
     poll: Interval,
+    asking: Arc<Semaphore>,
     _one_of_few: OwnedSemaphorePermit,
 }
 
@@ -150,15 +161,11 @@ enum Look {
 }
 
 impl Timeline {
-    async fn open(
-        timelines: &Timelines,
-        order: Order,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Self, Error> {
-        let Timelines { store, notifications, cluster, shutdown, .. } = timelines.clone();
+    fn new(timelines: &Timelines, order: Order, permit: OwnedSemaphorePermit) -> Self {
+        let Timelines { store, notifications, cluster, shutdown, asking, .. } = timelines.clone();
         let mut poll = interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut timeline = Self {
+        Self {
             app_log: AppLog { cluster, app: order.app.clone() },
             cursor: order.cursor.clone().unwrap_or_default(),
             // Listening comes first: what happens while the rest is read is then heard, not lost.
@@ -168,24 +175,33 @@ impl Timeline {
             shutdown,
             order,
             queues: Queues::default(),
+            has_begun: false,
             there: None,
             coming: None,
+            has_told: false,
             has_more: true,
             poll,
+            asking,
             _one_of_few: permit,
-        };
-        if timeline.order.cursor.is_some() {
-            let app = timeline.app_lines_there().await;
-            timeline.there = Some(There { events: true, chunks: true, app });
-        } else {
-            timeline.take_tail().await?;
-            timeline.there = Some(There { events: false, chunks: false, app: None });
         }
-        Ok(timeline)
+    }
+
+    async fn begin(&mut self) -> Result<(), Error> {
+        self.there = Some(if self.order.cursor.is_some() {
+            There { events: true, chunks: true, app: self.app_lines_there().await }
+        } else {
+            self.take_tail().await?;
+            There { events: false, chunks: false, app: None }
+        });
+        Ok(())
     }
 
     /// The next line, once there is one; `None` at the end.
     async fn next(&mut self) -> Result<Option<Told>, Error> {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.begin().await?;
+        }
         loop {
             if self.shutdown.is_cancelled() {
                 return Err(Error::Draining);
@@ -223,7 +239,8 @@ impl Timeline {
                 Ok(None) => there.app = None,
                 Ok(Some(Err(_))) | Err(_) => {
                     there.app = None;
-                    self.queues.app.push_back(unreachable());
+                    let note = self.unreachable();
+                    self.queues.app.push_back(note);
                 }
             }
         }
@@ -237,14 +254,18 @@ impl Timeline {
         if !self.order.wants(Source::App) {
             return None;
         }
-        match self.app_log.there(self.app_from()).await {
-            Ok(lines) => Some(lines),
-            Err(error) => {
-                tracing::debug!(app.id = %self.order.app.id, %error, "an app's lines cannot be read");
-                self.queues.app.push_back(unreachable());
-                None
-            }
+        let lines = timeout(APP_PATIENCE, self.app_log.there(self.app_from())).await;
+        if let Ok(Ok(lines)) = lines {
+            return Some(lines);
         }
+        let note = self.unreachable();
+        self.queues.app.push_back(note);
+        None
+    }
+
+    fn unreachable(&mut self) -> Line {
+        self.has_told = true;
+        unreachable()
     }
 
     fn app_from(&self) -> Beginning {
@@ -253,7 +274,7 @@ impl Timeline {
 
     fn follow_app(&self) -> Option<BoxStream<'static, Line>> {
         let wanted = self.order.wants(Source::App);
-        wanted.then(|| self.app_log.clone().followed(self.app_from()))
+        wanted.then(|| self.app_log.clone().followed(self.app_from(), self.has_told))
     }
 
     /// Waits until there may be more.
@@ -276,6 +297,8 @@ impl Timeline {
 
     /// Reads what came.
     async fn look(&mut self) -> Result<Look, Error> {
+        let asking = Arc::clone(&self.asking);
+        let _turn = asking.acquire().await;
         // Asked first: what is read after the end is all of it.
         let is_over = self.is_over().await?;
         let events = self.read_events().await?;

@@ -70,6 +70,15 @@ pub(crate) const RULES: &[Rule] = &[
         because: "the runner knows none of intake, repair and grpc: they meet in the store",
     },
     Rule {
+        within: &["deployer-svc/src/logs.rs", "deployer-svc/src/logs/"],
+        except: &[],
+        forbid: Forbid::Names {
+            of: &["crate", "super"],
+            names: &["intake", "runner", "repair", "grpc"],
+        },
+        because: "logs are read beside the deploys, by the store and the port, and know nobody who asks for them",
+    },
+    Rule {
         within: &["deployer-svc/src/grpc.rs", "deployer-svc/src/grpc/"],
         except: &[],
         forbid: Forbid::Names { of: &["crate", "super"], names: &["intake", "runner"] },
@@ -80,7 +89,7 @@ pub(crate) const RULES: &[Rule] = &[
         except: &[],
         forbid: Forbid::Names {
             of: &["crate", "super"],
-            names: &["inbound", "intake", "runner", "repair", "grpc"],
+            names: &["inbound", "intake", "logs", "runner", "repair", "grpc"],
         },
         because: "the store knows the rules of the line, not who asks for them",
     },

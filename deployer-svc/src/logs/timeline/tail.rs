@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Error, Timeline};
 use crate::{
     logs::{
-        app::{Beginning, unreachable},
+        app::Beginning,
         line::{Line, Source},
         queues::Tail,
     },
@@ -106,7 +106,7 @@ impl Timeline {
                     break;
                 }
                 Ok(Some(Err(_))) | Err(_) => {
-                    tail.push(unreachable());
+                    tail.push(self.unreachable());
                     break;
                 }
             }
