@@ -120,9 +120,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub fn list(json: bool) -> anyhow::Result<String> {
     let fields = |route: &Route| (route.method, route.pattern, route.access.to_string());
     if json {
-        let object = |(method, pattern, access): (&str, &str, String)| {
-            serde_json::json!({ "method": method, "pattern": pattern, "access": access })
-        };
+        let object = |(method, pattern, access): (&str, &str, String)| serde_json::json!({ "method": method, "pattern": pattern, "access": access });
         let routes: Vec<_> = ROUTES.iter().map(fields).map(object).collect();
         return Ok(serde_json::to_string_pretty(&routes)? + "\n");
     }

@@ -24,7 +24,6 @@ impl Deployer {
     }
 
     /// Deletes the app and what it has on the cluster; done again, it changes nothing.
-    #[expect(dead_code, reason = "for the route that deletes an app")]
     pub(crate) async fn remove_app(
         &self,
         app_id: String,

@@ -10,12 +10,13 @@ use super::{
     app_id,
     input::AppName,
     pages::{self, Page},
+    webhook,
 };
 use crate::{
     Ingress,
     access::Caller,
     error::{self, Error},
-    idempotency,
+    hooks, idempotency,
     openapi::Problem,
     store,
 };
@@ -104,6 +105,34 @@ pub(crate) async fn get(
     caller: Caller,
 ) -> Result<HttpResponse, Error> {
     Ok(error::ok(view(&ingress, existing(&ingress, &caller, app_id(&request)?).await?)))
+}
+
+/// What became of an app.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeletedApp {
+    status: &'static str,
+}
+
+/// Deletes an app: what runs of it, its link, and its webhook at the provider. Its history stays on record, and its name
+/// is free again. One that was cut off is finished by asking again.
+#[utoipa::path(delete, path = "/v1/apps/{app_id}", tag = "apps", params(("app_id" = Uuid, Path)),
+    responses((status = 200, body = DeletedApp),
+              (status = 409, description = "A deploy is underway", body = Problem)))]
+pub(crate) async fn delete(
+    request: HttpRequest,
+    ingress: web::Data<Ingress>,
+    caller: Caller,
+) -> Result<HttpResponse, Error> {
+    let app = app_id(&request)?;
+    let left = ingress.store.of(caller.tenant).is_app_left(app).await;
+    if !left.map_err(Error::cannot_answer)? {
+        return Err(Error::NotFound("no such app"));
+    }
+    // First what can be refused; then nothing is accepted for the app, whatever its provider goes on sending.
+    ingress.deployer.remove_app(app.to_string(), caller.actor.to_string()).await?;
+    hooks::unlink(ingress, caller.tenant, app).await.map_err(webhook::error)?;
+    tracing::info!(app.id = %app, "app deleted");
+    Ok(error::ok(DeletedApp { status: "deleted" }))
 }
 
 /// The app, or that there is none.

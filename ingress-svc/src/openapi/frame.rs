@@ -4,8 +4,8 @@
 use utoipa::{
     Modify,
     openapi::{
-        ContentBuilder, KnownFormat, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Required,
-        Response, ResponseBuilder, SchemaFormat,
+        ContentBuilder, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Required, Response,
+        ResponseBuilder,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn},
         schema::Type,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},

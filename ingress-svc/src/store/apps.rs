@@ -11,6 +11,13 @@ use super::{Error, Tenancy};
 /// By way of JSON, because the schema of the version before has no such column.
 const IS_THERE: &str = "to_jsonb(apps) ->> 'deleted_at' is null";
 
+const IS_LEFT: &str = "
+    select from apps a
+    where a.tenant_id = $1 and a.app_id = $2
+      and (a.deleted_at is null or a.removed_at is null
+           or exists (select from app_git_sources s where s.app_id = a.app_id)
+           or exists (select from app_hooks h where h.app_id = a.app_id))";
+
 /// An app.
 #[derive(Debug, Clone)]
 pub(crate) struct App {
@@ -46,6 +53,15 @@ impl Tenancy<'_> {
             let statement = client.prepare_cached(&one).await?;
             let row = client.query_opt(&statement, &[&self.tenant, &id]).await?;
             row.as_ref().map(app).transpose()
+        })
+        .await
+    }
+
+    /// Whether there is an app, or something is left of one that was deleted.
+    pub(crate) async fn is_app_left(&self, id: Uuid) -> Result<bool, Error> {
+        self.transaction(async |client| {
+            let statement = client.prepare_cached(IS_LEFT).await?;
+            Ok(client.query_opt(&statement, &[&self.tenant, &id]).await?.is_some())
         })
         .await
     }
