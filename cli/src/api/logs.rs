@@ -118,10 +118,7 @@ impl LogQuery {
         let mut parameters = Vec::new();
         parameters.extend(self.follow.then(|| ("follow", "true".to_owned())));
         parameters.extend(is_first.then(|| ("tail", self.tail.to_string())));
-        if !self.sources.is_empty() {
-            let names: Vec<_> = self.sources.iter().map(|source| source.name()).collect();
-            parameters.push(("source", names.join(",")));
-        }
+        parameters.extend(self.sources.iter().map(|source| ("source", source.name().to_owned())));
         parameters.extend(self.deploy.map(|deploy| ("deploy_id", deploy.to_string())));
         parameters
     }

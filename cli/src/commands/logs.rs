@@ -11,7 +11,7 @@ use crate::{
     args::AppRef,
     error::Error,
     exit::Exit,
-    model::LogSource,
+    model::{LogLine, LogSource},
     screen::{Progress, Screen},
     show,
 };
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[arg(long, short, visible_alias = "tail")]
     follow: bool,
     /// Begin with so many of the lines that are there.
-    #[arg(long, short = 'n', default_value_t = 100, value_name = "NUMBER")]
+    #[arg(long, short = 'n', default_value_t = 100, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     lines: u32,
     /// Only lines of this source; may be given several times.
     #[arg(long, value_enum)]
@@ -34,8 +34,8 @@ pub(crate) struct Args {
     /// Only lines of this deploy.
     #[arg(long, value_name = "ID")]
     deploy: Option<Uuid>,
-    /// Follow the newest deploy (or the one that is named, or the first) to its end: exit code 0 when it is live, 1
-    /// when it ended otherwise.
+    /// Follow the lines until the newest deploy has ended (or the one that is named, or the first): exit code 0 when
+    /// it is live, 1 when it ended otherwise.
     #[arg(long)]
     until_live: bool,
 }
@@ -51,20 +51,27 @@ impl Args {
         if self.until_live {
             return until_live::follow(query, api, screen).await;
         }
-        tell(&query, api, screen).await?;
+        tell(&query, api, screen, |_| {}).await?;
         Ok(Exit::Done)
     }
 }
 
-/// Tells the lines as they come.
-async fn tell(query: &LogQuery, api: &Api, screen: &Screen) -> Result<(), Error> {
+/// Tells the lines as they come; `note` learns of each that was told.
+async fn tell(
+    query: &LogQuery,
+    api: &Api,
+    screen: &Screen,
+    mut note: impl FnMut(&LogLine),
+) -> Result<(), Error> {
     let zone = TimeZone::system();
     // Lines are seen to come; only their absence needs a word.
     let mut lost: Option<Progress> = None;
     api.logs(query, |heard| match heard {
         Heard::Line(line) => {
             lost = None;
-            screen.answer(&line, || show::logs::line(&line, &zone))
+            screen.answer(&line, || show::logs::line(&line, &zone))?;
+            note(&line);
+            Ok(())
         }
         Heard::Lost => {
             let progress = lost.get_or_insert_with(|| screen.progress(None));

@@ -54,9 +54,14 @@ impl State {
         self.0 == "failed"
     }
 
+    /// Another deploy goes on in its place.
+    pub(crate) fn is_replaced(&self) -> bool {
+        ["superseded", "duplicate"].contains(&self.0.as_str())
+    }
+
     /// It ended, but through no fault of its own.
     pub(crate) fn is_beside_the_point(&self) -> bool {
-        ["superseded", "cancelled", "duplicate"].contains(&self.0.as_str())
+        self.is_replaced() || self.0 == "cancelled"
     }
 }
 

@@ -31,7 +31,7 @@ fn row(connection: &Connection, zone: &TimeZone) -> Vec<Cell> {
 
 fn state(connection: &Connection) -> (&'static str, Color) {
     match connection {
-        Connection { connected: true, problem: Some(_), .. } => ("trouble", Color::Red),
+        Connection { problem: Some(_), .. } => ("refused", Color::Red),
         Connection { connected: true, .. } => ("connected", Color::Green),
         Connection { configured: true, .. } => ("not connected", Color::Yellow),
         Connection { .. } => ("not set up", Color::DarkGrey),

@@ -9,9 +9,10 @@ use crate::model::LogLine;
 
 /// A line, its source in a colour of its own. What a program wrote loses its own colours: they could hide something.
 pub(crate) fn line(line: &LogLine, zone: &TimeZone) -> String {
-    let from = match line.origin.as_str() {
-        "" => format!("{:6}", plain(&line.source)),
-        origin => format!("{:6} {}", plain(&line.source), plain(origin)),
+    // What happened to a deploy says its text already.
+    let from = match (line.source.as_str(), line.origin.as_str()) {
+        ("deploy", _) | (_, "") => format!("{:6}", plain(&line.source)),
+        (source, origin) => format!("{:6} {}", plain(source), plain(origin)),
     };
     let text = strip_str(&line.text.replace('\t', "    ")).to_string();
     let clock = time::clock(line.at, zone);
@@ -41,7 +42,7 @@ mod tests {
     #[test]
     fn a_line_says_when_and_from_where() {
         let plain = |text: &str| strip_str(text).to_string();
-        assert_eq!(plain(&told("deploy", "", "live")), "10:00:00 deploy | live\n");
+        assert_eq!(plain(&told("deploy", "went_live", "live")), "10:00:00 deploy | live\n");
         let build = plain(&told("build", "clone/fetch", "HEAD is now\tat 5f3e2a1"));
         assert_eq!(build, "10:00:00 build  clone/fetch | HEAD is now    at 5f3e2a1\n");
         assert_ne!(

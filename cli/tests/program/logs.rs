@@ -29,7 +29,7 @@ fn the_newest_lines_are_told_and_that_is_all() {
     assert_eq!(ended.out, "10:00:00 deploy | queued\n10:00:00 app    | hello\n");
     let asked = platform.asked();
     assert_eq!(asked.len(), 1);
-    assert_eq!(asked[0].what, format!("GET /v1/apps/{ID}/logs?tail=5&source=deploy%2Capp"));
+    assert_eq!(asked[0].what, format!("GET /v1/apps/{ID}/logs?tail=5&source=deploy&source=app"));
 
     let ended = run(&platform.url, &["logs", ID, "--json"]);
     let lines: Vec<Value> =
@@ -64,16 +64,21 @@ fn a_stream_that_breaks_off_goes_on_after_the_last_line() {
     assert_eq!(logs[1].what, format!("{path}&deploy_id={ID}"));
 }
 
+fn newest(deploy: &str) -> Answer {
+    Answer::ok(&format!(r#"{{"deploys":[{deploy}]}}"#))
+}
+
 #[test]
-fn until_live_ends_as_the_newest_deploy_does() {
-    let none = Answer::ok(r#"{"deploys":[]}"#);
+fn until_live_tells_how_the_newest_deploy_ended() {
     for (state, code) in [("live", 0), ("failed", 1), ("cancelled", 1)] {
-        let newest = Answer::ok(&format!(r#"{{"deploys":[{}]}}"#, deploy(state, &[])));
-        let ended = Answer::ok(&deploy(state, &["requested", state]));
-        let lines = stream(&[line(1, "deploy", state)]);
-        let platform = Platform::saying(vec![none.clone(), newest, lines, ended]);
+        let deploy = deploy(state, &["requested", state]);
+        let platform = Platform::saying(vec![
+            Answer::ok(r#"{"deploys":[]}"#),
+            newest(&deploy),
+            stream(&[line(1, "deploy", state)]),
+        ]);
         let said = run(&platform.url, &["logs", ID, "--until-live"]);
-        assert_eq!(said.code, code, "{}", said.err);
+        assert_eq!((said.code, platform.asked().len()), (code, 3), "{}", said.err);
         let mut told = said.out.lines();
         assert_eq!(told.next(), Some(format!("10:00:00 deploy | {state}").as_str()));
         assert!(told.next().unwrap().starts_with(state), "{}", said.out);
@@ -81,21 +86,13 @@ fn until_live_ends_as_the_newest_deploy_does() {
 }
 
 #[test]
-fn until_live_goes_on_with_whichever_deploy_takes_the_place() {
-    let newer = "00000000-0000-0000-0000-000000000009";
-    let live = deploy("live", &["requested"]).replacen(ID, newer, 1);
-    let superseded = Answer::ok(&deploy("superseded", &["requested"]));
-    let platform = Platform::saying(vec![
-        stream(&[line(1, "deploy", "superseded")]),
-        superseded.clone(),
-        superseded,
-        Answer::ok(&format!(r#"{{"deploys":[{live}]}}"#)),
-        stream(&[line(2, "deploy", "live")]),
-        Answer::ok(&live),
-    ]);
+fn until_live_follows_a_deploy_that_is_named_to_its_end_and_no_further() {
+    let superseded = deploy("superseded", &["requested", "superseded"]);
+    let platform =
+        Platform::saying(vec![stream(&[line(1, "deploy", "superseded")]), Answer::ok(&superseded)]);
     let ended = run(&platform.url, &["logs", ID, "--until-live", "--deploy", ID]);
-    assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
-    assert_eq!(ended.out.lines().count(), 3, "{}", ended.out);
+    assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
+    assert!(ended.err.contains("Another deploy took its place"), "{}", ended.err);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod platform;
 mod replay;
 mod requests;
 mod settings;
+mod tables;
 mod watch;
 
 use std::{
