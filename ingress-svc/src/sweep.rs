@@ -149,7 +149,7 @@ impl Sweeper {
 
     /// Says what went wrong; and remembers it where it concerns the tenant's other apps.
     fn note(&self, tenant: Uuid, provider: Provider, trouble: &Trouble) -> bool {
-        if let Trouble::Provider(git_providers::Error::RateLimited { retry_after, .. }) = trouble {
+        if let Some(git_providers::Error::RateLimited { retry_after, .. }) = trouble.of_provider() {
             let mut limited = self.limited.lock().unwrap_or_else(PoisonError::into_inner);
             limited.insert((tenant, provider), Instant::now() + *retry_after);
         }
@@ -162,21 +162,39 @@ impl Sweeper {
     }
 }
 
+impl Trouble {
+    /// What the provider said.
+    fn of_provider(&self) -> Option<&git_providers::Error> {
+        match self {
+            Self::Provider(error) | Self::Webhook(hooks::Trouble::Provider(error)) => Some(error),
+            Self::Session(_) | Self::Store(_) | Self::Webhook(_) | Self::Intake => None,
+        }
+    }
+
+    /// Whether it is of no use to ask the provider anything else now.
+    fn is_everything_s(&self) -> bool {
+        matches!(self.of_provider(), Some(error)
+            if error.is_transient() || matches!(error, git_providers::Error::Unauthorized { .. }))
+    }
+}
+
 impl Look<'_> {
     /// Everything about the app; whether all went well.
     async fn over(&self) -> bool {
         // The webhook first: what is delivered again needs one. The head last: by then that may have arrived.
         let webhook = self.webhook().await;
-        if !self.is_well(webhook).await && self.sweeper.is_limited(self.tenant, self.provider) {
+        let goes_on = webhook.as_ref().err().is_none_or(|trouble| !trouble.is_everything_s());
+        let is_well = self.is_well(webhook).await;
+        if !goes_on {
             return false;
         }
         let head = self.head().await;
-        self.is_well(head).await
+        self.is_well(head).await && is_well
     }
 
     async fn is_well(&self, result: Result<(), Trouble>) -> bool {
         let Err(trouble) = result else { return true };
-        if let Trouble::Provider(error) = &trouble {
+        if let Some(error) = trouble.of_provider() {
             let ingress = &self.sweeper.ingress;
             ingress.note_refusal(self.tenant, self.provider, &self.session, error).await;
         }

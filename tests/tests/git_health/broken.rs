@@ -1,5 +1,6 @@
 //! What is wrong with the link, the connection, the webhook.
 
+use reqwest::Method;
 use serde_json::json;
 
 use super::{check, health, says, unswept, with_live_app};
@@ -118,6 +119,8 @@ async fn a_registration_that_is_unfinished_says_why() {
     platform.forge.switch("github", json!({ "hook_limit": 0 })).await.unwrap();
     let app = platform.api.create_app("hello").await.unwrap();
     let link = json!({ "provider": "github", "repo_full_name": "octo/hello" });
-    platform.api.link(app.id, link).await.unwrap();
+    let path = format!("/v1/apps/{}/git/source", app.id);
+    let answer = platform.api.call(Method::PUT, &path, Some(link)).await.unwrap();
+    assert_eq!(answer.status, 409, "{answer:?}");
     says(&platform, app.id, "webhook", "problem", "as many webhooks as").await;
 }
