@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, PostParams};
 use kube::core::ObjectMeta;
 use kube::{Api, Resource as _, ResourceExt as _};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -91,22 +91,20 @@ impl Agent {
         }
         let secret = secret(run, credential)
             .ok_or_else(|| Failure::Transient("the PipelineRun has no uid yet".to_owned()))?;
-        let api = self.secrets();
-        let Some(credential) = credential else {
-            let params = PostParams {
-                field_manager: Some(FIELD_MANAGER.to_owned()),
-                ..PostParams::default()
-            };
-            return match within(api.create(&params, &secret)).await {
-                Ok(_) | Err(Failure::Exists(_)) => Ok(()),
-                Err(failure) => Err(failure),
-            };
+        let hide = |failure: Failure| match credential {
+            Some(credential) => failure.rewritten(|text| credential.redact(text)),
+            None => failure,
         };
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        within(api.patch(&run.name_any(), &params, &Patch::Apply(&secret)))
-            .await
-            .map(drop)
-            .map_err(|failure| failure.rewritten(|text| credential.redact(text)))
+        match (self.keep(&secret).await, credential) {
+            // Of an earlier call, and what it was given may have run out since. Who may patch may read: we may not.
+            (Err(Failure::Exists(_)), Some(_)) => {
+                self.forget(&run.name_any()).await?;
+                let kept = self.keep(&secret).await;
+                kept.map_err(|failure| hide(failure.exists_is_stale()))
+            }
+            (Err(Failure::Exists(_)), None) => Ok(()),
+            (kept, _) => kept.map_err(hide),
+        }
     }
 
     /// Takes the credential of a run that has ended away. Nobody waits for that: the run owns it, and takes it along.
@@ -115,16 +113,22 @@ impl Agent {
             return;
         }
         let name = run.name_any();
-        match within(self.secrets().delete(&name, &DeleteParams::default())).await {
-            Ok(_) | Err(Failure::Missing(_)) => {}
-            Err(failure) => {
-                let error = failure.shown("");
-                tracing::warn!(
-                    run.name = name,
-                    error,
-                    "a clone credential stays until its run goes"
-                );
-            }
+        if let Err(failure) = self.forget(&name).await {
+            let error = failure.shown("");
+            tracing::warn!(run.name = name, error, "a clone credential stays until its run goes");
+        }
+    }
+
+    async fn keep(&self, secret: &Secret) -> Result<(), Failure> {
+        let params =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        within(self.secrets().create(&params, secret)).await.map(drop)
+    }
+
+    async fn forget(&self, name: &str) -> Result<(), Failure> {
+        match within(self.secrets().delete(name, &DeleteParams::default())).await {
+            Ok(_) | Err(Failure::Missing(_)) => Ok(()),
+            Err(failure) => Err(failure),
         }
     }
 

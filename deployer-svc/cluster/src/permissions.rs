@@ -23,7 +23,7 @@ enum Place {
 const NEEDED: [(Place, &str, &str, &[&str]); 9] = [
     (Place::Builds, "tekton.dev", "pipelineruns", &["get", "list", "watch", "create", "patch"]),
     // A build's clone credential is written and taken away, never read.
-    (Place::Builds, "", "secrets", &["create", "patch", "delete"]),
+    (Place::Builds, "", "secrets", &["create", "delete"]),
     (Place::Builds, "", "pods", &["get", "list"]),
     (Place::Builds, "", "pods/log", &["get"]),
     (Place::Apps, "apps", "deployments", &["get", "list", "watch", "create", "patch", "delete"]),

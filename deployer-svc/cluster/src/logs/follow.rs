@@ -58,9 +58,13 @@ impl Follow {
             }
             let until = self.last_words.unwrap_or(self.look_at);
             tokio::select! {
-                Some((key, origin, told)) = self.readers.next() => match told {
-                    Ok(line) => return Some(Ok(self.tell(key, &origin, line))),
-                    Err(failure) => return Some(Err(failure.into_status(&self.subject.secret))),
+                told = self.readers.next(), if !self.readers.is_empty() => match told {
+                    Some((key, origin, Ok(line))) => return Some(Ok(self.tell(key, &origin, line))),
+                    Some((_, _, Err(failure))) => {
+                        return Some(Err(failure.into_status(&self.subject.secret)));
+                    }
+                    // The last reader has ended: perhaps that is all.
+                    None => {}
                 },
                 () = sleep_until(until) => {
                     if let Err(failure) = self.look().await {

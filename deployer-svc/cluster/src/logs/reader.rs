@@ -88,8 +88,8 @@ impl Reader {
             };
             match timeout(self.part.patience(), open.lines.next()).await {
                 Ok(Ok(Some(line))) => {
-                    self.failures = 0;
                     if self.is_new(&line) {
+                        self.failures = 0;
                         return Some(Ok(line));
                     }
                 }

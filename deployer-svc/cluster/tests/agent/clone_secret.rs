@@ -47,11 +47,10 @@ async fn start_build(agent: &Agent, request: StartBuildRequest) -> Result<Build,
     Ok(agent.start_build(Request::new(request)).await?.into_inner().build.unwrap())
 }
 
-fn apply() -> String {
-    format!(
-        "PATCH /api/v1/namespaces/paas-builds/secrets/{}?&force=true&fieldManager=paas-deployer",
-        run_name()
-    )
+const CREATE: &str = "POST /api/v1/namespaces/paas-builds/secrets?&fieldManager=paas-deployer";
+
+fn delete() -> String {
+    format!("DELETE /api/v1/namespaces/paas-builds/secrets/{}?", run_name())
 }
 
 #[tokio::test]
@@ -59,7 +58,7 @@ async fn the_run_is_made_first_and_then_the_secret_that_it_owns_and_mounts() {
     let (agent, requests) = agent([run(true, "Unknown"), kept()]);
     let build = start_build(&agent, private()).await.unwrap();
     assert_eq!(build.phase(), BuildPhase::Running);
-    assert_eq!(requests.lines()[1], apply());
+    assert_eq!(requests.lines()[1], CREATE);
     let order = requests.body(0);
     let mount = json!({ "name": "git-credentials", "secret": { "secretName": run_name() } });
     assert_eq!(order["spec"]["workspaces"][1], mount);
@@ -80,7 +79,14 @@ async fn the_run_is_made_first_and_then_the_secret_that_it_owns_and_mounts() {
 async fn a_run_without_its_secret_gets_it_from_the_next_call() {
     let (agent, requests) = agent([exists(), run(true, "Unknown"), kept()]);
     start_build(&agent, private()).await.unwrap();
-    assert_eq!(requests.lines()[2], apply());
+    assert_eq!(requests.lines()[2], CREATE);
+}
+
+#[tokio::test]
+async fn what_an_earlier_call_was_given_is_replaced_for_it_may_have_run_out() {
+    let (agent, requests) = agent([exists(), run(true, "Unknown"), exists(), kept(), kept()]);
+    start_build(&agent, private()).await.unwrap();
+    assert_eq!(requests.lines()[2..], [CREATE.to_owned(), delete(), CREATE.to_owned()]);
 }
 
 #[tokio::test]
@@ -88,8 +94,7 @@ async fn a_run_that_waits_for_a_credential_that_is_no_more_gets_an_empty_one_and
  {
     let (agent, requests) = agent([exists(), run(true, "Unknown"), exists()]);
     start_build(&agent, start()).await.unwrap();
-    let line = "POST /api/v1/namespaces/paas-builds/secrets?&fieldManager=paas-deployer";
-    assert_eq!(requests.lines()[2], line);
+    assert_eq!(requests.lines()[2], CREATE);
     assert_eq!(requests.body(2)["data"], json!({ ".git-credentials": "" }));
 }
 
@@ -107,8 +112,7 @@ async fn when_the_run_has_ended_its_credential_goes() {
         let (agent, requests) = agent([run(true, "True"), answer]);
         let build = agent.get_build(Request::new(get())).await.unwrap().into_inner().build.unwrap();
         assert_eq!(build.phase(), BuildPhase::Failed, "without a digest");
-        let line = format!("DELETE /api/v1/namespaces/paas-builds/secrets/{}?", run_name());
-        assert_eq!(requests.lines()[1], line);
+        assert_eq!(requests.lines()[1], delete());
     }
 }
 

@@ -5,6 +5,8 @@ mod answers;
 mod applying;
 mod cluster;
 mod kube_client;
+mod owners;
+mod pod_logs;
 mod recorded;
 mod restarts;
 mod rollouts;
