@@ -48,14 +48,19 @@ fn check<'a>(health: &'a Value, name: &str) -> &'a Value {
     checks.iter().find(|check| check["check"] == name).unwrap_or_else(|| panic!("{health}"))
 }
 
-/// The check has this state and says this, and what to do.
+/// The check comes to have this state and to say this, and what to do. (The ledger is written a moment after the answer.)
 async fn says(platform: &Platform, app: Uuid, name: &str, state: &str, words: &str) {
-    let health = health(platform, app).await;
-    let check = check(&health, name);
-    assert_eq!(check["state"], state, "{health:#}");
-    assert!(check["message"].as_str().unwrap().contains(words), "{health:#}");
-    assert!(state == "unknown" || check["fix"].is_string(), "{health:#}");
-    assert_eq!(health["healthy"], state == "warning", "{health:#}");
+    let waited = wait::until(words, PATIENCE, || async {
+        let health = health(platform, app).await;
+        let check = check(&health, name);
+        let is_said = check["message"].as_str().unwrap().contains(words);
+        let has_fix = state == "unknown" || check["fix"].is_string();
+        let is_healthy = health["healthy"] == (state == "warning");
+        Ok((check["state"] == state && is_said && has_fix && is_healthy).then_some(()))
+    });
+    if waited.await.is_err() {
+        panic!("not {state}, {words}: {:#}", health(platform, app).await);
+    }
 }
 
 #[tokio::test]
