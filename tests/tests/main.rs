@@ -3,6 +3,7 @@
 
 mod aftermath;
 mod callbacks;
+mod canary;
 mod cluster_agent;
 mod commands;
 mod crashes;
@@ -11,9 +12,11 @@ mod deployer_grpc;
 mod deployment;
 mod dev_stack;
 mod doctor;
+mod filters;
 mod force_push;
 mod identity;
 mod invariants;
+mod ledger;
 mod load_balancer;
 mod management;
 mod manifests;
@@ -29,6 +32,7 @@ mod replicas;
 mod restore;
 mod servers;
 mod smoke;
+mod statuses;
 mod telemetry;
 mod upgrade;
 mod upgrade_takeover;

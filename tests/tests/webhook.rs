@@ -2,10 +2,12 @@
 //! that change an answer.
 
 mod contents;
+mod forgejo;
 mod github;
 mod gitlab;
 mod order;
 mod repositories;
+mod rotation;
 mod signing_token;
 mod size;
 mod trouble;

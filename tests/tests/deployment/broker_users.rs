@@ -90,6 +90,19 @@ async fn the_ingress_can_take_no_message_from_the_deployers_consumer() {
 }
 
 #[tokio::test]
+async fn the_ingress_alone_takes_the_events_that_commit_statuses_are_made_from() {
+    let installed = Installed::start().await.unwrap();
+    let ingress = installed.broker("ingress", "_INBOX.ingress-svc").await.unwrap();
+    let deployer = installed.broker("deployer", "_INBOX.deployer-svc").await.unwrap();
+    let (info, next) = ("CONSUMER.INFO.DEPLOYS.statuses", "CONSUMER.MSG.NEXT.DEPLOYS.statuses");
+    let nothing_waits = json!({ "batch": 1, "no_wait": true });
+    assert!(is_answered(&ingress, info, &json!({})).await);
+    assert!(is_answered(&ingress, next, &nothing_waits).await);
+    assert!(is_answered(&deployer, info, &json!({})).await);
+    assert!(!is_answered(&deployer, next, &nothing_waits).await);
+}
+
+#[tokio::test]
 async fn each_service_publishes_to_its_own_subjects_only() {
     let installed = Installed::start().await.unwrap();
     let app = uuid::Uuid::new_v4();

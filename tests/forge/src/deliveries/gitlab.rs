@@ -43,7 +43,7 @@ pub(super) fn body(push: &Push) -> Value {
             "ssh_url": git,
             "http_url": clone,
         },
-        "commits": push.commits.iter().map(|commit| self::commit(push, commit)).collect::<Vec<_>>(),
+        "commits": (0..).zip(&push.commits).map(|(at, commit)| self::commit(push, at, commit)).collect::<Vec<_>>(),
         "total_commits_count": push.commits.len(),
         "push_options": {},
         "repository": {
@@ -58,13 +58,16 @@ pub(super) fn body(push: &Push) -> Value {
     })
 }
 
-fn commit(push: &Push, (message, paths): &(String, Vec<String>)) -> Value {
+/// Oldest first; the last one is the head.
+fn commit(push: &Push, at: usize, (message, paths): &(String, Vec<String>)) -> Value {
+    let is_head = at + 1 == push.commits.len();
+    let id = if is_head { push.after.clone() } else { format!("{at:040x}") };
     json!({
-        "id": push.after,
+        "id": id,
         "message": message,
         "title": message,
         "timestamp": "2026-11-20T10:14:03+01:00",
-        "url": format!("https://gitlab.example.com/{}/-/commit/{}", push.repo, push.after),
+        "url": format!("https://gitlab.example.com/{}/-/commit/{}", push.repo, id),
         "author": { "name": "Octo Cat", "email": "octo@example.com" },
         "added": [],
         "modified": paths,
