@@ -1,7 +1,11 @@
 //! `paas` against the running platform: what a person sees and a script gets, and the routes beneath it.
 
+mod access;
 mod dead_letters;
 mod deploys;
+mod git;
+mod logs;
+mod releases;
 mod replay;
 mod routes;
 

@@ -171,8 +171,16 @@ pub(crate) struct HookSettings {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Unlinked {
     pub(crate) status: String,
+    pub(crate) webhook: RemovedWebhook,
+}
+
+/// What became of its webhook.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RemovedWebhook {
+    /// `removed`, `none`, `manual` or `pending`.
+    pub(crate) action: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) webhook: Option<Webhook>,
+    pub(crate) problem: Option<String>,
 }
 
 /// What to do about the secret of a webhook.

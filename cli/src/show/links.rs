@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{block, commit, lines, plain, time};
+use super::{block, commit, plain, time};
 use crate::model::{HookSettings, RotatedSecret, Secret, Source, Unlinked, Webhook};
 
 /// Which repository an app follows, and how.
@@ -43,19 +43,17 @@ pub(crate) fn linked(source: &Source) -> String {
 
 /// A link that is gone.
 pub(crate) fn unlinked(unlinked: &Unlinked) -> String {
-    let hook = match &unlinked.webhook {
-        Some(hook) if hook.is_manual() => {
-            let why = why(hook);
-            format!("Remove the webhook at the provider by hand{why}.")
-        }
-        Some(hook) if hook.action == "removed" => "Its webhook is removed.".to_owned(),
-        Some(hook) => format!("It had no webhook of ours{}.", why(hook)),
-        None => String::new(),
+    let hook = &unlinked.webhook;
+    let what = match hook.action.as_str() {
+        "removed" => "Its webhook is removed",
+        "none" => "It had no webhook of ours",
+        "manual" => "Remove its webhook at the provider by hand",
+        "pending" => "Its webhook is not removed yet, and the platform goes on trying",
+        other => &format!("Its webhook: {}", plain(other)),
     };
-    lines(
-        ["The app follows no repository any more.".to_owned(), hook]
-            .into_iter()
-            .filter(|line| !line.is_empty()),
+    format!(
+        "The app follows no repository any more.\n{what}{}.\n",
+        because(hook.problem.as_deref())
     )
 }
 
@@ -92,7 +90,11 @@ fn standing(hook: &Webhook) -> String {
 }
 
 fn why(hook: &Webhook) -> String {
-    hook.problem.as_deref().map(|why| format!(" ({})", plain(why))).unwrap_or_default()
+    because(hook.problem.as_deref())
+}
+
+fn because(problem: Option<&str>) -> String {
+    problem.map(|why| format!(" ({})", plain(why))).unwrap_or_default()
 }
 
 /// The exact settings to enter.

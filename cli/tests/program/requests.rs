@@ -83,8 +83,7 @@ fn links() {
         "clone_url": "https://git.example.com/shop.git", "watch_paths": ["services/shop/**", "Cargo.lock"],
     });
     check(&all, &put, body, &source(&hook));
-    let unlinked =
-        json!({ "status": "unlinked", "webhook": { "managed": false, "action": "removed" } });
+    let unlinked = json!({ "status": "unlinked", "webhook": { "action": "removed" } });
     let delete = format!("DELETE /v1/apps/{ID}/git/source");
     check(&["git", "unlink", ID], &delete, Value::Null, &unlinked);
     let rotated =

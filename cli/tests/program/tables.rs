@@ -104,7 +104,8 @@ fn git() {
         [
             unlinked("removed", None),
             unlinked("none", None),
-            unlinked("manual", Some("the provider is away"))
+            unlinked("manual", Some("it is not ours")),
+            unlinked("pending", Some("the provider is away"))
         ]
         .concat()
     );

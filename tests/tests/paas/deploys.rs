@@ -152,7 +152,7 @@ async fn what_cannot_be_had_ends_with_a_code_that_says_why() {
     platform.deployer[0].terminate().await.unwrap();
     for away in [
         &["deploys", "shop"][..],
-        &["deploy", "watch", &nowhere],
+        &["releases", "shop"],
         &["replay", "--dry-run"],
         &["dead-letters", "list"],
         &["dead-letters", "discard", "7"],
