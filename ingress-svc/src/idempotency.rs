@@ -100,7 +100,9 @@ pub(crate) async fn claim<'a>(
     };
     match found {
         store::Claim::Ours(since) => {
-            request.extensions_mut().insert(Made(Uuid::new_v5(&tenant, &hash)));
+            // Under another key it is another thing, even if it is asked for in the same words.
+            let name = [key.as_bytes(), hash.as_slice()].concat();
+            request.extensions_mut().insert(Made(Uuid::new_v5(&tenant, &name)));
             Ok(Claimed::Ours(Claim { store, keyring, tenant, key, request: hash, since }))
         }
         store::Claim::Another => {
@@ -182,17 +184,19 @@ fn hash(caller: &Caller, request: &HttpRequest, body: &[u8]) -> [u8; 32] {
 
 /// Deletes keys that are free again, for as long as the service runs.
 pub(crate) async fn prune(store: Store) {
-    let mut hourly = tokio::time::interval(std::time::Duration::from_secs(3600));
+    let hour = std::time::Duration::from_secs(3600);
+    let mut hourly = tokio::time::interval_at(tokio::time::Instant::now() + hour, hour);
     loop {
-        hourly.tick().await;
         match store.prune_keys().await {
-            Ok(_) => {}
+            Ok(1..) => continue,
+            Ok(0) => {}
             Err(error) if error.is_of_older_schema() => {}
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "old Idempotency-Keys were not deleted");
             }
         }
+        hourly.tick().await;
     }
 }
 

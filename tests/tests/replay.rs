@@ -297,7 +297,7 @@ pub(crate) async fn lose_the_database(platform: &mut Platform) {
         deployer.terminate().await.unwrap();
     }
     let empty = "truncate line_events, lines, deploys, releases, inbox, suspects, \
-            dead_letters, dead_letter_outcomes; \
+            dead_letters, dead_letter_outcomes, build_logs, build_log_chunks; \
         update relay set txid = '0', position = 0; \
         update app_git_sources set last_deploy_sha = null";
     platform.database().await.unwrap().batch_execute(empty).await.unwrap();
