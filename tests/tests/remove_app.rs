@@ -118,7 +118,7 @@ async fn a_push_that_comes_too_late_is_put_aside_and_nothing_is_built() {
 
     // A replay knows the one that is on record, and takes in nothing.
     let path = "/v1/replays";
-    let order = serde_json::json!({ "app_id": app.id, "dry_run": false });
+    let order = serde_json::json!({ "dry_run": false });
     let url = format!("{}{path}", platform.api.url());
     let request = e2e::api::http_client().unwrap().post(url).json(&order);
     let answer = request.bearer_auth(&platform.wiring().keys.api_token).send().await.unwrap();
@@ -134,7 +134,7 @@ async fn what_the_cluster_could_not_be_told_is_deleted_later() {
     let app = platform.app("hello").await.unwrap();
     let id = platform.accepted(&app, &app.push()).await.unwrap();
     platform.live(id).await.unwrap();
-    platform.links.deployer_to_cluster.cut();
+    platform.links.deployer_to_cluster.refuse();
     let failed = remove(&platform, &app).await.unwrap_err();
     assert_eq!(failed.code(), Code::Unavailable, "{failed}");
     platform.links.deployer_to_cluster.restore();

@@ -137,6 +137,8 @@ struct Timeline {
     coming: Option<BoxStream<'static, Line>>,
     /// Whether it was said that the app's lines cannot be had.
     has_told: bool,
+    /// Whether events wait for lines of their build: what the app says meanwhile comes after them.
+    is_held: bool,
     /// Whether more is there than was read at once.
     has_more: bool,
     moved: Receiver<Uuid>,
@@ -179,6 +181,7 @@ impl Timeline {
             there: None,
             coming: None,
             has_told: false,
+            is_held: false,
             has_more: true,
             poll,
             asking,
@@ -283,7 +286,7 @@ impl Timeline {
         if !self.has_more {
             tokio::select! {
                 () = self.shutdown.cancelled() => return Err(Error::Draining),
-                line = next_of(&mut self.coming) => {
+                line = next_of(&mut self.coming), if !self.is_held => {
                     self.queues.app.push_back(line);
                     return Ok(Look::GoesOn);
                 }
@@ -304,7 +307,8 @@ impl Timeline {
         let events = self.read_events().await?;
         let chunks = self.read_chunks().await?;
         self.has_more = events == Page::Full || chunks == Page::Full;
-        let nothing_came = self.queues.len() == 0 && !self.has_more && events != Page::Held;
+        self.is_held = events == Page::Held;
+        let nothing_came = self.queues.len() == 0 && !self.has_more && !self.is_held;
         Ok(if is_over && nothing_came { Look::Over } else { Look::GoesOn })
     }
 

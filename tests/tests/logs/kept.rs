@@ -141,8 +141,8 @@ async fn logs_are_forgotten_after_their_time_and_not_before() {
         complete(&platform, id).await;
     }
     let database = platform.database().await.unwrap();
-    for (id, days) in [(old, 31.0), (young, 29.0)] {
-        let sql = "update build_logs set started_at = now() - make_interval(secs => $2 * 86400) \
+    for (id, days) in [(old, 31), (young, 29)] {
+        let sql = "update build_logs set started_at = now() - make_interval(days => $2) \
              where deploy_id = $1";
         database.execute(sql, &[&id, &days]).await.unwrap();
     }

@@ -109,7 +109,7 @@ async fn a_cluster_that_cannot_be_asked_ends_no_timeline() {
     let id = platform.accepted(&app, &app.push()).await.unwrap();
     platform.live(id).await.unwrap();
     super::kept::complete(&platform, id).await;
-    platform.links.deployer_to_cluster.cut();
+    platform.links.deployer_to_cluster.refuse();
     let mut reader = Reader::open(&platform, &app, "follow=true&tail=10000").await;
     let lines = reader.until(|line| line.origin() == "paas").await;
     assert!(lines.last().unwrap().text().contains("trying again"), "{lines:?}");

@@ -1,6 +1,7 @@
 //! How far somebody has read, container by container. The API server knows whole seconds only: a position is the time
 //! of the last line and how many lines of its second were read, so that nothing doubles and nothing is lost.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -18,12 +19,14 @@ pub(crate) struct Key(u64);
 pub(crate) struct Position {
     /// Nanoseconds since 1970 of the last line.
     nanos: i64,
-    /// Lines of the same second that were read; [`ALL`] when nobody counted.
+    /// Lines of the same second that were read; beyond [`COUNTED`] when nobody counted those from its beginning.
     seen: u32,
 }
 
-/// Everything up to the position's time.
+/// Everything up to the position's time. So many less than this: everything before it, and so many lines of that very
+/// time.
 const ALL: u32 = u32::MAX;
+const COUNTED: u32 = u32::MAX / 2;
 
 /// How far several containers were read; those that it does not know, not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +52,15 @@ impl Position {
     pub(crate) fn behind(previous: Option<Self>, at: Timestamp) -> Self {
         let nanos = nanos(at);
         match previous {
+            Some(Self { nanos: last, seen }) if second(last) == second(nanos) && seen > COUNTED => {
+                match nanos.cmp(&last) {
+                    Ordering::Greater => Self { nanos, seen: ALL - 1 },
+                    Ordering::Equal if seen < ALL => {
+                        Self { nanos, seen: (seen - 1).max(COUNTED + 1) }
+                    }
+                    Ordering::Equal | Ordering::Less => Self { nanos: last, seen },
+                }
+            }
             Some(Self { nanos: last, seen }) if second(last) == second(nanos) => {
                 Self { nanos: last.max(nanos), seen: seen.saturating_add(1) }
             }
@@ -65,7 +77,8 @@ impl Position {
 
     /// What to leave out of the answer.
     pub(crate) fn repeated(self) -> Repeated {
-        Repeated { position: self, left: self.seen }
+        let counted = if self.seen > COUNTED && self.seen < ALL { ALL - self.seen } else { self.seen };
+        Repeated { position: self, left: counted }
     }
 }
 
@@ -80,8 +93,10 @@ impl Repeated {
     /// Whether the next line, of this time, is one of them. A file that was rotated away takes its lines with it: what
     /// is newer than the last line is new, whatever the count says.
     pub(crate) fn has(&mut self, at: Timestamp) -> bool {
-        let is_old = self.left > 0 && nanos(at) <= self.position.nanos;
-        self.left = if is_old { self.left.saturating_sub(u32::from(self.left != ALL)) } else { 0 };
+        let Position { nanos: last, seen } = self.position;
+        let is_old = self.left > 0 && nanos(at) <= last;
+        let counts = seen <= COUNTED || (seen < ALL && nanos(at) == last);
+        self.left = if is_old { self.left.saturating_sub(u32::from(counts)) } else { 0 };
         is_old
     }
 }
@@ -191,6 +206,19 @@ mod tests {
         let mut repeated = behind.repeated();
         assert!(["01.1", "01.5", "01.6"].into_iter().all(|line| repeated.has(at(line))));
         assert!(!repeated.has(at("01.7")));
+    }
+
+    #[test]
+    fn behind_a_tail_the_lines_of_one_instant_are_told_one_by_one() {
+        let before = Position::before(at("01.5"));
+        let one = Position::behind(Some(before), at("01.5"));
+        let two = Position::behind(Some(one), at("01.5"));
+        for (position, expected) in [(one, 2), (two, 1)] {
+            let mut repeated = position.repeated();
+            let answered = ["01.1", "01.5", "01.5", "01.5", "01.6"];
+            let told = answered.into_iter().filter(|line| !repeated.has(at(line))).count();
+            assert_eq!(told, expected + 1);
+        }
     }
 
     #[test]
