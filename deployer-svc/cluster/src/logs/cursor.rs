@@ -77,7 +77,8 @@ impl Position {
 
     /// What to leave out of the answer.
     pub(crate) fn repeated(self) -> Repeated {
-        let counted = if self.seen > COUNTED && self.seen < ALL { ALL - self.seen } else { self.seen };
+        let counted =
+            if self.seen > COUNTED && self.seen < ALL { ALL - self.seen } else { self.seen };
         Repeated { position: self, left: counted }
     }
 }
