@@ -1,11 +1,15 @@
 //! What needs real servers: one binary, a database and a stream prefix for each test, no sleeps and no retries.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod access;
 mod aftermath;
 mod callbacks;
 mod canary;
+mod clone_secret;
 mod cluster_agent;
+mod cluster_logs;
 mod commands;
+mod connect;
 mod crashes;
 mod dead_letters;
 mod deployer_grpc;
@@ -14,10 +18,14 @@ mod dev_stack;
 mod doctor;
 mod filters;
 mod force_push;
+mod forge;
+mod git_health;
 mod identity;
 mod invariants;
 mod ledger;
+mod link;
 mod load_balancer;
+mod logs;
 mod management;
 mod manifests;
 mod observability;
@@ -27,12 +35,16 @@ mod outcomes;
 mod paas;
 mod poison;
 mod readiness;
+mod releases;
+mod remove_app;
 mod replay;
 mod replicas;
 mod restore;
+mod rotation;
 mod servers;
 mod smoke;
 mod statuses;
+mod sweep;
 mod telemetry;
 mod upgrade;
 mod upgrade_takeover;
