@@ -27,6 +27,8 @@ use super::{
 const POLL: Duration = Duration::from_millis(40);
 /// A real build takes its time.
 const PATIENCE: Duration = Duration::from_mins(15);
+/// When a tail says nothing for so long, somebody looks whether it has anything left to say.
+const SILENCE: Duration = Duration::from_secs(15);
 /// For the app's first lines, once it is live.
 const APP_SPEAKS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -175,13 +177,16 @@ impl Story {
         show(started.elapsed(), &answer);
         let id = answer.deploy_id().with_context(|| format!("not queued: {answer:?}"))?;
         let mut told = Told::default();
-        while !told.live {
-            let line = timeout(PATIENCE, tail.line()).await.context("the tail says nothing")?;
-            let Some(line) = line else { bail!("paas logs --tail has ended") };
-            screen::said(&line);
-            told.listen(&line);
-            if told.ended {
-                break;
+        while !told.live && !told.ended {
+            match timeout(SILENCE, tail.line()).await {
+                Ok(Some(line)) => {
+                    screen::said(&line);
+                    told.listen(&line);
+                }
+                Ok(None) => bail!("paas logs --tail has ended"),
+                Err(_) if self.api.deploy(id).await.is_ok_and(|deploy| deploy.has_ended()) => break,
+                Err(_) if started.elapsed() > PATIENCE => bail!("not live in {PATIENCE:?}"),
+                Err(_) => {}
             }
         }
         while told.live && !told.app && self.standin.is_some() {
@@ -234,11 +239,15 @@ struct Told {
 impl Told {
     fn listen(&mut self, line: &str) {
         let plain = anstream::adapter::strip_str(line).to_string();
-        let mut words = plain.split_whitespace().skip(1);
-        match (words.next(), words.next()) {
-            (Some("deploy"), Some("requested")) => self.queued = true,
-            (Some("deploy"), Some("went_live")) => self.live = true,
-            (Some("deploy"), Some("failed" | "cancelled" | "superseded")) => self.ended = true,
+        let Some((from, text)) = plain.split_once(" | ") else { return };
+        let mut from = from.split_whitespace().skip(1);
+        match (from.next(), from.next()) {
+            (Some("deploy"), _) => {
+                let says = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
+                self.queued |= says(&["queued"]);
+                self.live |= says(&["live as v"]);
+                self.ended |= says(&["failed", "cancelled", "superseded"]);
+            }
             // The platform's own words among them are not the app's.
             (Some("app"), from) => self.app |= from != Some("paas"),
             _ => {}
@@ -267,14 +276,15 @@ mod tests {
     fn a_tail_tells_how_far_a_push_is() {
         let mut told = Told::default();
         for line in [
-            "10:00:00 deploy requested | queued: 5f3e2a1",
-            "10:00:01 build  clone/fetch | went_live",
-            "10:00:02 deploy went_live | live as v1",
+            "10:00:00 deploy | queued: commit 5f3e2a1",
+            "10:00:01 build  clone/fetch | live as v1",
+            "10:00:02 app    paas | the cluster does not answer",
+            "10:00:03 deploy | live as v1",
         ] {
             told.listen(line);
         }
         assert_eq!(told.summary(), "queued … live");
-        told.listen("10:00:03 app    hello-1 | Hello");
+        told.listen("10:00:04 app    hello-1 | Hello");
         assert_eq!(told.summary(), "queued … live, then the app's lines");
         assert!(!told.ended);
     }
