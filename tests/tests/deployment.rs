@@ -5,4 +5,5 @@ mod broker_users;
 mod database_roles;
 mod health;
 mod installed;
+mod row_security;
 mod story;

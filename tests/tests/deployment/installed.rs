@@ -142,6 +142,11 @@ impl Installed {
         format!("nats://{name}:{}@{}", self.passwords[name], self.broker)
     }
 
+    /// What the operator shows the ingress.
+    pub(super) fn operators_token(&self) -> &str {
+        &self.wiring.keys.api_token
+    }
+
     /// A connection to the database as a service.
     pub(super) async fn database(&self, name: &str) -> Result<tokio_postgres::Client> {
         e2e::harness::connect(&self.database_url(&format!("paas_{name}"), name)).await
