@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod access;
-mod access;
 mod aftermath;
 mod callbacks;
 mod canary;
