@@ -26,7 +26,7 @@ pub(crate) async fn run(store: Store, cluster: Cluster, shutdown: CancellationTo
             }
         }
     };
-    let _: Option<Infallible> = shutdown.run_until_cancelled(work).await;
+    let _: Option<Infallible> = Box::pin(shutdown.run_until_cancelled(work)).await;
 }
 
 async fn remove_all(store: &Store, cluster: &Cluster) -> Result<(), store::Error> {

@@ -48,7 +48,10 @@ impl Asked {
     fn parse(request: &LogsRequest) -> Result<Self, Status> {
         let sources: Vec<Source> =
             request.sources.iter().map(|number| source(*number)).collect::<Result<_, _>>()?;
-        if !request.deploy_id.is_empty() && !sources.is_empty() && sources.iter().all(of_app) {
+        if !request.deploy_id.is_empty()
+            && !sources.is_empty()
+            && sources.iter().all(|source| *source == Source::App)
+        {
             let problem = "sources: the app's own lines belong to no deploy";
             return Err(Status::invalid_argument(problem));
         }
@@ -71,10 +74,6 @@ impl Asked {
         let Self { sources, tail, cursor } = self;
         Order { app, deploy, sources, tail, cursor, follow }
     }
-}
-
-fn of_app(source: &Source) -> bool {
-    *source == Source::App
 }
 
 fn source(number: i32) -> Result<Source, Status> {

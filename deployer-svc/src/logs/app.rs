@@ -109,16 +109,15 @@ impl Followed {
     }
 
     async fn read(&mut self) -> Result<Option<LogsResponse>, Error> {
-        let (lines, _) = match &mut self.open {
-            Some(open) => open,
-            None => {
-                if self.failures > 0 {
-                    sleep(backoff::short_delay(self.failures)).await;
-                }
-                let request = self.log.request(self.from.clone(), true);
-                let lines = self.log.cluster.logs(request).await?.boxed();
-                self.open.insert((lines, Instant::now()))
+        let (lines, _) = if let Some(open) = &mut self.open {
+            open
+        } else {
+            if self.failures > 0 {
+                sleep(backoff::short_delay(self.failures)).await;
             }
+            let request = self.log.request(self.from.clone(), true);
+            let lines = self.log.cluster.logs(request).await?.boxed();
+            self.open.insert((lines, Instant::now()))
         };
         lines.next().await.transpose()
     }

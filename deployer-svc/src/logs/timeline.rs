@@ -137,10 +137,8 @@ struct Timeline {
     coming: Option<BoxStream<'static, Line>>,
     /// Whether it was said that the app's lines cannot be had.
     has_told: bool,
-    /// Whether events wait for lines of their build: what the app says meanwhile comes after them.
-    is_held: bool,
-    /// Whether more is there than was read at once.
-    has_more: bool,
+    /// What the last look gave. While events wait for lines of their build, what the app says comes after them.
+    seen: Page,
     moved: Receiver<Uuid>,
     kept: Receiver<Uuid>,
     poll: Interval,
@@ -181,8 +179,7 @@ impl Timeline {
             there: None,
             coming: None,
             has_told: false,
-            is_held: false,
-            has_more: true,
+            seen: Page::Full,
             poll,
             asking,
             _one_of_few: permit,
@@ -283,10 +280,10 @@ impl Timeline {
     /// Waits until there may be more.
     async fn wait(&mut self) -> Result<Look, Error> {
         let app = self.order.app.id;
-        if !self.has_more {
+        if self.seen != Page::Full {
             tokio::select! {
                 () = self.shutdown.cancelled() => return Err(Error::Draining),
-                line = next_of(&mut self.coming), if !self.is_held => {
+                line = next_of(&mut self.coming), if self.seen != Page::Held => {
                     self.queues.app.push_back(line);
                     return Ok(Look::GoesOn);
                 }
@@ -306,9 +303,8 @@ impl Timeline {
         let is_over = self.is_over().await?;
         let events = self.read_events().await?;
         let chunks = self.read_chunks().await?;
-        self.has_more = events == Page::Full || chunks == Page::Full;
-        self.is_held = events == Page::Held;
-        let nothing_came = self.queues.len() == 0 && !self.has_more && !self.is_held;
+        self.seen = if chunks == Page::Full { chunks } else { events };
+        let nothing_came = self.queues.len() == 0 && self.seen == Page::Short;
         Ok(if is_over && nothing_came { Look::Over } else { Look::GoesOn })
     }
 

@@ -52,7 +52,7 @@ pub(crate) async fn run(
                 Ok(0) => {}
                 Ok(pruned) => tracing::info!(pruned, "forgot old logs of builds"),
                 Err(error) => {
-                    tracing::warn!(%error, "the logs of builds were not pruned; trying later")
+                    tracing::warn!(%error, "the logs of builds were not pruned; trying later");
                 }
             }
             sleep(backoff::jittered(EVERY)).await;
