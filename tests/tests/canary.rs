@@ -130,9 +130,13 @@ impl Story {
     /// Live, failed in its build, failed in its rollout, and live again by a rollback.
     async fn deploy(&mut self, app: &LinkedApp) -> Vec<Uuid> {
         let mut deploys = Vec::new();
-        for course in
-            [json!({}), json!({ "build": "fail" }), json!({ "rollout": "fail" }), json!({})]
-        {
+        for (build, rollout) in [
+            ("succeed", "succeed"),
+            ("fail", "succeed"),
+            ("succeed", "fail"),
+            ("succeed", "succeed"),
+        ] {
+            let course = json!({ "build": build, "rollout": rollout });
             self.platform.switch(json!({ "all": course })).await.unwrap();
             let pushed = self.platform.forge.push("github", &app.repo).await.unwrap();
             self.seen.note("answers", &format!("{pushed:?}").replace(&app.secret, "its signature"));
