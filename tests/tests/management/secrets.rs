@@ -16,7 +16,7 @@ fn path(app: &LinkedApp) -> String {
 async fn rotated(platform: &Platform, app: &LinkedApp, body: Value) -> LinkedApp {
     let answer = call(platform, Method::PUT, &path(app), body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(names(&answer.body), ["webhook_secret"]);
+    assert_eq!(names(&answer.body), ["previous_valid_until", "webhook", "webhook_secret"]);
     let secret = answer.body["webhook_secret"].as_str().unwrap().to_owned();
     LinkedApp { secret, ..app.clone() }
 }
@@ -26,18 +26,23 @@ async fn status(platform: &Platform, app: &LinkedApp) -> u16 {
 }
 
 #[tokio::test]
-async fn a_new_secret_makes_the_old_one_invalid() {
+async fn a_new_secret_leaves_the_old_one_valid_until_it_is_retired() {
     let platform = ingress_alone().await;
     for provider in ["github", "gitlab"] {
         let first = platform.linked_app(provider, provider, json!({})).await.unwrap();
         assert_eq!(status(&platform, &first).await, 202);
         let made = rotated(&platform, &first, json!({})).await;
         assert_ne!(made.secret, first.secret);
-        assert_eq!(status(&platform, &first).await, 401);
+        assert_eq!(status(&platform, &first).await, 202);
         assert_eq!(status(&platform, &made).await, 202);
         let secret = json!({ "webhook_secret": "one of my own choosing!" });
         let chosen = rotated(&platform, &made, secret).await;
         assert_eq!(chosen.secret, "one of my own choosing!");
+        assert_eq!(status(&platform, &first).await, 401, "never are there three");
+        assert_eq!(status(&platform, &made).await, 202);
+        let retire = json!({ "retire_previous": true });
+        let retired = call(&platform, Method::PUT, &path(&chosen), retire).await;
+        assert_eq!((retired.status, names(&retired.body)), (200, vec!["webhook"]));
         assert_eq!(status(&platform, &made).await, 401);
         assert_eq!(status(&platform, &chosen).await, 202);
     }
