@@ -1,4 +1,4 @@
-//! `ingress-svc reseal`: every secret in the database sealed again with the first key of SECRETS_KEYS, so that older
+//! `ingress-svc reseal`: every secret in the database sealed again with the first key of `SECRETS_KEYS`, so that older
 //! keys can be dropped. It may run beside the ingress, be stopped, and be run again.
 
 use anyhow::Context as _;

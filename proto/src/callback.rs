@@ -1,6 +1,7 @@
-//! Tokens that are good for one deploy: HMACs of its id under a service key. The one of its build's callback opens
-//! nothing but a re-check of that one run, so it may stand on the PipelineRun; the one for its clone credential never
-//! leaves the deployer, save to the ingress.
+//! Tokens that are good for one deploy: HMACs of its id under a service key.
+//!
+//! The one of its build's callback opens nothing but a re-check of that one run, so it may stand on the PipelineRun; the
+//! one for its clone credential never leaves the deployer, save to the ingress.
 
 use std::fmt;
 

@@ -86,13 +86,15 @@ impl GitConfig {
             (None, None) => None,
             (_, _) => bail!("GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY go together"),
         };
-        let oauth = oauth("GITHUB", self.github_client_id.as_ref(), &self.github_client_secret)?;
+        let oauth =
+            oauth("GITHUB", self.github_client_id.as_ref(), self.github_client_secret.as_ref())?;
         Ok(Settings { kind: Kind::Github, web_url, api_url, oauth, app, allow_loopback: false })
     }
 
     fn gitlab(&self) -> anyhow::Result<Settings> {
         let web_url = url("GITLAB_URL", &self.gitlab_url)?;
-        let oauth = oauth("GITLAB", self.gitlab_client_id.as_ref(), &self.gitlab_client_secret)?;
+        let oauth =
+            oauth("GITLAB", self.gitlab_client_id.as_ref(), self.gitlab_client_secret.as_ref())?;
         let api_url = below(&web_url, "api/v4")?;
         Ok(Settings {
             kind: Kind::Gitlab,
@@ -105,7 +107,8 @@ impl GitConfig {
     }
 
     fn forgejo(&self, base: Option<&str>) -> anyhow::Result<Option<Settings>> {
-        let oauth = oauth("FORGEJO", self.forgejo_client_id.as_ref(), &self.forgejo_client_secret)?;
+        let oauth =
+            oauth("FORGEJO", self.forgejo_client_id.as_ref(), self.forgejo_client_secret.as_ref())?;
         let Some(base) = base else {
             if oauth.is_some() {
                 bail!("FORGEJO_CLIENT_ID needs FORGEJO_URL");
@@ -135,9 +138,9 @@ fn below(base: &Url, path: &str) -> anyhow::Result<Url> {
 fn oauth(
     name: &str,
     id: Option<&String>,
-    secret: &Option<SecretString>,
+    secret: Option<&SecretString>,
 ) -> anyhow::Result<Option<OauthApp>> {
-    match (text(id), given(secret.as_ref())) {
+    match (text(id), given(secret)) {
         (Some(id), Some(secret)) => {
             Ok(Some(OauthApp { client_id: id.to_owned(), client_secret: secret.clone() }))
         }

@@ -10,8 +10,8 @@ use crate::store::{HookRow, HookState};
 /// What became of an app's webhooks when its link ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Removed {
-    /// They are gone.
-    Removed,
+    /// They were there, and are gone.
+    Gone,
     /// There was none at the provider any more.
     None,
     /// A person has to remove it.
@@ -37,7 +37,7 @@ impl Act<'_> {
         let hooks = tenancy.hooks(self.app).await?;
         for hook in hooks.iter().filter(|hook| hook.state == HookState::Removing) {
             match self.remove(hook).await {
-                Ok(true) => removal.outcome = Removed::Removed,
+                Ok(true) => removal.outcome = Removed::Gone,
                 Ok(false) => {}
                 Err(trouble) => {
                     removal = of_trouble(&trouble);

@@ -32,6 +32,7 @@ pub(crate) struct ProvidersView {
 
 /// A provider, and the tenant's connection to it.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct ProviderView {
     #[schema(value_type = String, pattern = "^(github|gitlab|forgejo)$")]
     provider: &'static str,

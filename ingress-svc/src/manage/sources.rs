@@ -124,7 +124,7 @@ pub(crate) struct RemovedView {
 impl From<hooks::Removal> for RemovedView {
     fn from(removal: hooks::Removal) -> Self {
         let action = match removal.outcome {
-            Removed::Removed => "removed",
+            Removed::Gone => "removed",
             Removed::None => "none",
             Removed::Manual => "manual",
             Removed::Pending => "pending",
