@@ -60,7 +60,7 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/auth", Read, 200, 200),
     ("GET", "/v1/auth/{provider}/connect", Admin, 200, 200),
     ("PUT", "/v1/auth/{provider}/credential", Admin, 422, 422),
-    ("DELETE", "/v1/auth/{provider}", Admin, 404, 404),
+    ("DELETE", "/v1/auth/{provider}", Admin, 204, 204),
     ("GET", "/v1/apps", Read, 200, 200),
     // One name for both: the first has it.
     ("POST", "/v1/apps", Deploy, 201, 409),

@@ -42,7 +42,7 @@ async fn tenant(installed: &Installed, owner: &Client, name: &str) -> (String, u
     let app = call(installed, name, "/v1/apps", json!({ "name": format!("app-{name}") })).await;
     let app = app["id"].as_str().unwrap().parse().unwrap();
     let source = "insert into app_git_sources (app_id, provider, repo_full_name, clone_url, branch, webhook_secret)
-                  values ($1, 'github', 'octo/x', 'https://github.com/octo/x.git', 'main', '\\x00')";
+                  values ($1, 'github', 'octo/x', 'https://github.com/octo/x.git', 'main', decode(repeat('00', 64), 'hex'))";
     for sql in std::iter::once(&source).chain(ROWS) {
         assert_eq!(owner.execute(*sql, &[&app]).await.unwrap(), 1, "{sql}");
     }
