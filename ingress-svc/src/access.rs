@@ -57,7 +57,7 @@ impl Scope {
 /// Whose token it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Actor {
-    /// The installation's own (API_TOKEN_SHA256): it may act for every tenant.
+    /// The installation's own (`API_TOKEN_SHA256`): it may act for every tenant.
     Operator,
     /// A row of `api_tokens`.
     Token {

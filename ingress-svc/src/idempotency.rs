@@ -184,7 +184,7 @@ fn hash(caller: &Caller, request: &HttpRequest, body: &[u8]) -> [u8; 32] {
 
 /// Deletes keys that are free again, for as long as the service runs.
 pub(crate) async fn prune(store: Store) {
-    let hour = std::time::Duration::from_secs(3600);
+    let hour = std::time::Duration::from_hours(1);
     let mut hourly = tokio::time::interval_at(tokio::time::Instant::now() + hour, hour);
     loop {
         match store.prune_keys().await {

@@ -58,9 +58,8 @@ async fn says(platform: &Platform, app: Uuid, name: &str, state: &str, words: &s
         let is_healthy = health["healthy"] == (state == "warning");
         Ok((check["state"] == state && is_said && has_fix && is_healthy).then_some(()))
     });
-    if waited.await.is_err() {
-        panic!("not {state}, {words}: {:#}", health(platform, app).await);
-    }
+    let is_said = waited.await.is_ok();
+    assert!(is_said, "not {state}, {words}: {:#}", health(platform, app).await);
 }
 
 #[tokio::test]

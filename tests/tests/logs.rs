@@ -57,7 +57,8 @@ impl Reader {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let told = parse(event);
-                self.text = rest.to_owned();
+                let rest = rest.to_owned();
+                self.text = rest;
                 if told.is_some() {
                     return told;
                 }
@@ -81,7 +82,7 @@ impl Reader {
     }
 
     /// All lines up to the end of the stream.
-    pub(crate) async fn to_end(mut self) -> Vec<Told> {
+    pub(crate) async fn into_lines(mut self) -> Vec<Told> {
         let mut lines = Vec::new();
         while let Some(line) = self.next().await {
             lines.push(line);
@@ -112,7 +113,7 @@ pub(crate) async fn ask(platform: &Platform, path: &str, last: Option<&str>) -> 
 
 /// All that is there.
 pub(crate) async fn all(platform: &Platform, app: &LinkedApp) -> Vec<Told> {
-    Reader::open(platform, app, "tail=10000").await.to_end().await
+    Reader::open(platform, app, "tail=10000").await.into_lines().await
 }
 
 /// A platform whose containers write some lines, and builds long enough to be watched.

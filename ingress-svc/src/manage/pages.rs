@@ -97,11 +97,11 @@ mod tests {
 
     #[test]
     fn the_next_page_begins_where_this_one_ended() {
-        let (shown, next) = page(2, "").cut(vec!["a", "b", "c"], |last| token(last));
+        let (shown, next) = page(2, "").cut(vec!["a", "b", "c"], token);
         assert_eq!(shown, ["a", "b"]);
         let after = page(2, &next.unwrap()).after::<String>().unwrap();
         assert_eq!(after.as_deref(), Some("b"));
-        let (shown, next) = page(2, "").cut(vec!["a", "b"], |last| token(last));
+        let (shown, next) = page(2, "").cut(vec!["a", "b"], token);
         assert_eq!((shown.len(), next), (2, None));
     }
 

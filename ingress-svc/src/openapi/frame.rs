@@ -65,9 +65,10 @@ pub(super) fn operation<'a>(path: &'a mut PathItem, method: &str) -> Option<&'a 
 
 fn complete(operation: &mut Operation, route: &Route) {
     operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
-    let who = match route.access {
-        Access::Operator => "the operator's token".to_owned(),
-        access => format!("a token with the scope `{access}`"),
+    let who = if matches!(route.access, Access::Operator) {
+        "the operator's token".to_owned()
+    } else {
+        format!("a token with the scope `{}`", route.access)
     };
     let text = operation.description.take().unwrap_or_default();
     operation.description = Some(format!("{text}\n\nNeeds {who}.").trim().to_owned());

@@ -50,9 +50,9 @@ impl Report<'_> {
             Err(NoSession::Refused(_)) => return Done::Refused,
             Err(NoSession::Unavailable(_)) => return Done::Later(None),
         };
-        match self.set(&session, provider, &shown, state).await {
-            Done::Set if state == StatusState::Pending => {}
-            done => return done,
+        let done = self.set(&session, provider, &shown, state).await;
+        if !matches!(done, Done::Set) || state != StatusState::Pending {
+            return done;
         }
         match self.look().await {
             Ok(Some((shown, state))) if state != StatusState::Pending => {
@@ -85,15 +85,15 @@ impl Report<'_> {
         let Err(error) = session.set_status(&shown.repo, &shown.sha, &status).await else {
             return Done::Set;
         };
-        match error {
-            Error::RateLimited { retry_after, .. } => Done::Later(Some(retry_after)),
-            error if error.is_transient() => Done::Later(None),
-            error => {
-                self.ingress.note_refusal(shown.tenant, provider, session, &error).await;
-                tracing::warn!(deploy.id = %self.deploy, %error, "a commit's status is refused");
-                Done::Refused
-            }
+        if let Error::RateLimited { retry_after, .. } = error {
+            return Done::Later(Some(retry_after));
         }
+        if error.is_transient() {
+            return Done::Later(None);
+        }
+        self.ingress.note_refusal(shown.tenant, provider, session, &error).await;
+        tracing::warn!(deploy.id = %self.deploy, %error, "a commit's status is refused");
+        Done::Refused
     }
 }
 

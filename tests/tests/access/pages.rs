@@ -15,7 +15,7 @@ async fn all(by: &Somebody, path: &str, list: &str, size: usize) -> (Vec<Value>,
         items.extend(shown.iter().cloned());
         pages += 1;
         match page.get("next_page_token") {
-            Some(next) => token = next.as_str().unwrap().to_owned(),
+            Some(next) => next.as_str().unwrap().clone_into(&mut token),
             None => return (items, pages),
         }
     }

@@ -191,12 +191,11 @@ impl World {
         let (method, pattern, ..) = *row;
         let path = self.path(method, pattern);
         let method: Method = method.parse().unwrap();
-        let request = match by {
-            Some(by) => by.request(method.clone(), &path),
-            None => {
-                let url = format!("{}{path}", self.platform.api.url());
-                e2e::api::http_client().unwrap().request(method.clone(), url)
-            }
+        let request = if let Some(by) = by {
+            by.request(method.clone(), &path)
+        } else {
+            let url = format!("{}{path}", self.platform.api.url());
+            e2e::api::http_client().unwrap().request(method.clone(), url)
         };
         let request = match self.body(row.0, pattern) {
             Some(body) => request.json(&body),

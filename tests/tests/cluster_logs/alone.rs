@@ -18,7 +18,7 @@ use tonic::{
 };
 use uuid::Uuid;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The deploy of whom the tests start builds.
 pub(crate) const DEPLOY: Uuid = Uuid::from_u128(7);
 pub(crate) const APP: Uuid = Uuid::from_u128(1);
@@ -137,7 +137,7 @@ impl Alone {
     pub(crate) async fn read(&mut self, request: LogsRequest) -> Result<Vec<LogsResponse>, Status> {
         let lines = self.open(request).await;
         let lines = tokio::time::timeout(PATIENCE, lines.collect::<Vec<_>>()).await;
-        lines.expect("the lines end").into_iter().collect()
+        lines.unwrap().into_iter().collect()
     }
 }
 

@@ -9,7 +9,7 @@ use e2e::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{BURST, PATIENCE, Reader, assert_whole, platform};
+use super::{BURST, PATIENCE, Reader, Told, assert_whole, platform};
 use crate::identity::{builds_of, reaches};
 
 /// Waits until the whole log of a deploy's build is kept.
@@ -32,11 +32,11 @@ async fn a_builds_log_is_there_when_the_cluster_is_not() {
     complete(&platform, id).await;
     platform.cluster.kill().await.unwrap();
     let query = format!("tail=10000&deploy_id={id}");
-    let lines = Reader::open(&platform, &app, &query).await.to_end().await;
+    let lines = Reader::open(&platform, &app, &query).await.into_lines().await;
     assert_whole(&super::of(&lines, "build"), BURST);
     assert_eq!(super::of(&lines, "deploy").len(), 5);
     // The app's own lines are missed in words.
-    let lines = Reader::open(&platform, &app, "tail=10000").await.to_end().await;
+    let lines = Reader::open(&platform, &app, "tail=10000").await.into_lines().await;
     assert!(lines.iter().any(|line| line.origin() == "paas"), "{lines:#?}");
     platform.leave_unclean();
 }
@@ -63,10 +63,10 @@ async fn a_deployer_that_is_killed_while_it_reads_leaves_no_gap_and_no_double() 
     platform.live(id).await.unwrap();
     complete(&platform, id).await;
     let query = format!("tail=10000&source=build&deploy_id={id}");
-    let lines = Reader::open(&platform, &app, &query).await.to_end().await;
+    let lines = Reader::open(&platform, &app, &query).await.into_lines().await;
     assert_whole(&lines.iter().collect::<Vec<_>>(), 300);
     // And the ticks of each step, one by one.
-    let mut steps: Vec<_> = lines.iter().map(|line| line.origin()).collect();
+    let mut steps: Vec<_> = lines.iter().map(Told::origin).collect();
     steps.sort_unstable();
     steps.dedup();
     for step in steps {
@@ -101,7 +101,7 @@ async fn a_build_that_nobody_followed_is_read_while_its_pods_are_there() {
     platform.start_deployers().await.unwrap();
     complete(&platform, id).await;
     let query = format!("tail=10000&source=build&deploy_id={id}");
-    let lines = Reader::open(&platform, &app, &query).await.to_end().await;
+    let lines = Reader::open(&platform, &app, &query).await.into_lines().await;
     assert_whole(&lines.iter().collect::<Vec<_>>(), BURST);
 }
 
@@ -123,7 +123,7 @@ async fn a_log_without_end_is_cut_and_says_so() {
     .unwrap();
     assert_eq!((lines, state.as_str()), (50_001, "truncated"));
     let query = format!("tail=2&source=build&deploy_id={id}");
-    let lines = Reader::open(&platform, &app, &query).await.to_end().await;
+    let lines = Reader::open(&platform, &app, &query).await.into_lines().await;
     assert_eq!(lines[1].origin(), "paas");
     assert!(lines[1].text().contains("50000 lines"), "{lines:?}");
 }

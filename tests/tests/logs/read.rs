@@ -61,26 +61,26 @@ async fn what_is_there_is_told_by_source_by_deploy_and_from_its_end() {
 
     let lines = all(&platform, &app).await;
     assert_eq!(of(&lines, "deploy").len(), 10);
-    let build = Reader::open(&platform, &app, "tail=10000&source=build").await.to_end().await;
+    let build = Reader::open(&platform, &app, "tail=10000&source=build").await.into_lines().await;
     assert_eq!(
         build.iter().map(|line| &line.line).collect::<Vec<_>>(),
         of(&lines, "build").iter().map(|line| &line.line).collect::<Vec<_>>()
     );
     let two = "tail=10000&source=deploy&source=app";
-    let two = Reader::open(&platform, &app, two).await.to_end().await;
+    let two = Reader::open(&platform, &app, two).await.into_lines().await;
     assert!(two.iter().any(|line| line.source() == "app"));
     assert!(two.iter().all(|line| line.source() != "build"));
 
     let query = format!("tail=10000&deploy_id={second}");
-    let of_second = Reader::open(&platform, &app, &query).await.to_end().await;
+    let of_second = Reader::open(&platform, &app, &query).await.into_lines().await;
     assert!(of_second.iter().all(|line| line.line["deploy_id"] == json!(second)));
     assert_eq!(of(&of_second, "deploy").len(), 5);
     assert_whole(&of(&of_second, "build"), super::BURST);
 
-    let tail = Reader::open(&platform, &app, "tail=4&source=deploy").await.to_end().await;
+    let tail = Reader::open(&platform, &app, "tail=4&source=deploy").await.into_lines().await;
     let events = of(&lines, "deploy");
     assert_eq!(texts(&tail.iter().collect::<Vec<_>>()), texts(&events[6..]));
-    let tail = Reader::open(&platform, &app, "tail=5").await.to_end().await;
+    let tail = Reader::open(&platform, &app, "tail=5").await.into_lines().await;
     assert_eq!(tail.len(), 5);
     assert_eq!(texts(&of(&tail, "app")), texts(&of(&lines[lines.len() - 5..], "app")));
 }
@@ -94,7 +94,7 @@ async fn following_one_deploy_ends_with_it_and_its_build() {
     let id = platform.accepted(&app, &push).await.unwrap();
     reaches(&platform, id, "building").await;
     let query = format!("follow=true&deploy_id={id}");
-    let lines = Reader::open(&platform, &app, &query).await.to_end().await;
+    let lines = Reader::open(&platform, &app, &query).await.into_lines().await;
     let last = lines.last().unwrap();
     assert!(last.text().starts_with("failed: build: "), "{last:?}");
     assert_whole(&of(&lines, "build"), super::BURST);

@@ -18,7 +18,7 @@ async fn a_timeline_goes_on_behind_any_line_without_loss_or_doubling() {
     let told = |lines: &[Told]| lines.iter().map(|line| line.line.clone()).collect::<Vec<_>>();
     for at in (0..lines.len()).step_by(3) {
         let query = format!("after={}", lines[at].id);
-        let rest = Reader::open(&platform, &app, &query).await.to_end().await;
+        let rest = Reader::open(&platform, &app, &query).await.into_lines().await;
         assert_eq!(told(&rest), told(&lines[at + 1..]), "behind line {at}: {}", lines[at].id);
     }
 

@@ -145,7 +145,7 @@ impl Story {
         }
         match &self.origin {
             Origin::Provider(..) => {
-                screen::note(&format!("paas deploy show {id} tells the reason"))
+                screen::note(&format!("paas deploy show {id} tells the reason"));
             }
             Origin::ByHand(_) => screen::note(&format!("GET /v1/deploys/{id} tells the reason")),
         }
@@ -229,6 +229,7 @@ impl Story {
 
 /// What a tail has told so far. Its lines: the time, the source, where from, a bar, the text.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four things that are told or not, in any order")]
 struct Told {
     queued: bool,
     live: bool,
