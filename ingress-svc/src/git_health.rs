@@ -27,6 +27,7 @@ pub(crate) enum State {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = GitCheck)]
 pub(crate) struct Check {
     /// What was looked at: `source`, `connection`, `repository`, `branch`, `webhook`, `deliveries`, `auto_deploy` or `head`.
     #[serde(rename = "check")]

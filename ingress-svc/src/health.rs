@@ -41,6 +41,7 @@ struct Checks {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReadinessCheck)]
 struct Check {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

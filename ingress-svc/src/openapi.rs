@@ -83,3 +83,41 @@ static QUERIES: LazyLock<HashMap<(&str, &str), HashSet<String>>> = LazyLock::new
 pub(crate) fn knows_query(route: &access::Route, name: &str) -> bool {
     QUERIES.get(&(route.method, route.pattern)).is_some_and(|names| names.contains(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = serde_json::to_value(api()).unwrap();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 100, "{}", found.len());
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    /// Of two types of one name, the later one takes the other's place in the document.
+    #[test]
+    fn readiness_and_git_health_are_described_apart() {
+        let document = serde_json::to_value(api()).unwrap();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        assert!(schemas.contains_key("GitCheck") && schemas.contains_key("ReadinessCheck"));
+    }
+}

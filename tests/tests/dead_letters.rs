@@ -323,13 +323,22 @@ async fn deliver_in_vain(platform: &Platform, app: &LinkedApp) {
     database.execute(tried, &[&info.config.name, &epoch, &LONE_TRIES]).await.unwrap();
 }
 
+/// Takes away what V9 and its successors brought.
+const BEFORE_THEM: &str = "
+    drop function paas_sees_tenant, paas_sees_app cascade;
+    drop table dead_letter_outcomes, api_tokens, audit_log, idempotency_keys, oauth_states, tenant_git_credentials,
+        app_hooks, deliveries, duties, build_log_chunks, build_logs;
+    drop index line_events_build_starts;
+    alter table apps drop column deleted_at, drop column deleted_name, drop column removed_at;
+    alter table app_git_sources drop column previous_webhook_secret, drop column previous_valid_until,
+        drop column watch_paths, drop column head_at_link;
+    delete from refinery_schema_history where version >= 9";
+
 #[tokio::test]
 async fn on_the_schema_before_pushes_go_live_and_these_calls_say_what_they_miss() {
     let platform = Platform::start().await.unwrap();
     let database = platform.database().await.unwrap();
-    let before = "drop table dead_letter_outcomes; \
-        delete from refinery_schema_history where version >= 9";
-    database.batch_execute(before).await.unwrap();
+    database.batch_execute(BEFORE_THEM).await.unwrap();
     let app = platform.app("hello").await.unwrap();
     let id = platform.accepted(&app, &app.push()).await.unwrap();
     platform.live(id).await.unwrap();

@@ -18,7 +18,6 @@ const INGRESS: &str = "select, insert on tenants; \
     select, insert, update, delete on tenant_git_credentials; \
     select, insert, delete on deliveries; \
     select, insert, update, delete on duties; \
-    select on releases; \
     select on deploys";
 
 /// What the deployer needs, and no more: it never sees the sealed secrets of a link.

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use utoipa::ToSchema;
 
 pub(crate) use self::callback::*;
-use super::input::AccessToken;
+use super::{input::AccessToken, sources::GitProvider};
 use crate::{
     Ingress,
     access::Caller,
@@ -140,7 +140,7 @@ pub(crate) async fn list(
 
 /// Begins to connect a provider in the browser.
 #[utoipa::path(get, path = "/v1/auth/{provider}/connect", tag = "connections", security(("token" = [])),
-    params(("provider" = String, Path)),
+    params(("provider" = inline(GitProvider), Path)),
     responses((status = 200, body = ConnectView), (status = 401, body = Problem), (status = 403, body = Problem),
               (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn connect(
@@ -156,7 +156,7 @@ pub(crate) async fn connect(
 
 /// Connects a provider with a personal access token, or an installation of the administrator's GitHub App.
 #[utoipa::path(put, path = "/v1/auth/{provider}/credential", tag = "connections", security(("token" = [])),
-    params(("provider" = String, Path)), request_body = PutCredential,
+    params(("provider" = inline(GitProvider), Path)), request_body = PutCredential,
     responses((status = 200, body = ProviderView), (status = 400, body = Problem), (status = 401, body = Problem),
               (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
               (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
@@ -204,7 +204,7 @@ pub(crate) async fn put_credential(
 
 /// Ends a connection; what the provider granted is revoked there. Webhooks stay until their apps are unlinked.
 #[utoipa::path(delete, path = "/v1/auth/{provider}", tag = "connections", security(("token" = [])),
-    params(("provider" = String, Path)),
+    params(("provider" = inline(GitProvider), Path)),
     responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
               (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn disconnect(

@@ -96,7 +96,7 @@ pub(crate) struct SourceView {
     signing_required: bool,
     /// The commit that is live.
     last_deploy_sha: Option<String>,
-    /// Only when it was just made.
+    /// Only when it was just made, and a person has to enter it.
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook_secret: Option<String>,
     webhook: WebhookView,
@@ -286,6 +286,7 @@ pub(crate) async fn put(
     // Settling may have learnt more.
     let tenancy = ingress.store.of(caller.tenant);
     let source = tenancy.source(app).await.map_err(Error::cannot_answer)?.unwrap_or(source);
+    let made = made.filter(|_| !webhook.managed);
     Ok(error::ok(view(&ingress, app, source, webhook, made)))
 }
 

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WebhookView {
     /// Whether the platform keeps it as it should be.
-    managed: bool,
+    pub(super) managed: bool,
     /// `registered`, `updated` or `unchanged`: what was done. `pending`: the provider could not be told yet, and the
     /// platform goes on trying. `manual`: enter it by hand.
     #[schema(value_type = String, pattern = "^(registered|updated|unchanged|manual|pending)$")]

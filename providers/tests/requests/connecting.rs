@@ -119,6 +119,7 @@ async fn an_installation_s_token_says_when_it_ends() {
 
 #[tokio::test]
 async fn what_is_not_configured_is_not_asked_for() {
+    rustls::crypto::ring::default_provider().install_default().ok();
     let server = Server::answering([answer(200, "{}")]).await;
     let mut bare = settings(Kind::Github, &server.url());
     (bare.oauth, bare.app) = (None, None);

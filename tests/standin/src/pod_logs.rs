@@ -15,6 +15,9 @@ use crate::{
     world::World,
 };
 
+/// For what is in the server's own buffers.
+const FLUSHED_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// Whose log is asked for, and which part of it.
 pub(crate) struct Request {
     pub(crate) namespace: String,
@@ -108,6 +111,8 @@ impl Sending {
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
         loop {
             if self.broken {
+                // What was written before goes out first, as a kubelet's would.
+                tokio::time::sleep(FLUSHED_WITHIN).await;
                 return Some(Err(io::Error::other("the stream was broken on demand")));
             }
             self.changes.mark_unchanged();

@@ -75,10 +75,10 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/apps/{app_id}/logs", Read, 404, 200),
     ("GET", "/v1/deploys/{deploy_id}", Read, 404, 200),
     ("GET", "/v1/deploys/{deploy_id}/watch", Read, 404, 200),
-    // It has ended; there is no release before; nothing is paused.
+    // It has ended; there is no release before. What is not paused goes on.
     ("POST", "/v1/deploys/{deploy_id}/cancel", Deploy, 404, 409),
     ("POST", "/v1/apps/{app_id}/rollback", Deploy, 404, 409),
-    ("POST", "/v1/apps/{app_id}/resume", Deploy, 404, 409),
+    ("POST", "/v1/apps/{app_id}/resume", Deploy, 404, 200),
     ("POST", "/v1/apps/{app_id}/redeploy", Deploy, 404, 202),
     ("POST", "/v1/replays", Deploy, 404, 200),
     ("GET", "/v1/dead-letters", Read, 200, 200),

@@ -79,7 +79,8 @@ async fn a_webhook_that_somebody_broke_is_mended_in_place() {
         let (app, link) = unlinked(&platform, provider, &format!("by-{provider}")).await;
         put(&platform, app, &link).await;
         let repo = link["repo_full_name"].as_str().unwrap();
-        // GitLab's webhooks have no switch: it disables them after failures.
+        // GitLab's webhooks have no switch: it disables them after failures, and tries them out on a commit.
+        push_arrives(&platform, &link).await;
         let off = if provider == "gitlab" { "disabled" } else { "active" };
         let off = json!({ off: provider == "gitlab" });
         for change in [off, json!({ "url": "https://elsewhere.example/" })] {

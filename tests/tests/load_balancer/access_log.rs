@@ -33,7 +33,8 @@ async fn each_request_of_somebody_known_has_a_line_with_the_real_client() {
     let platform = ingress_with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
     let app = platform.app("hello").await.unwrap();
     platform.accepted(&app, &app.push()).await.unwrap();
-    assert_eq!(call(&platform, &platform.wiring().keys.api_token).await, 200);
+    // The API knows no such parameter, and its log does not repeat it.
+    assert_eq!(call(&platform, &platform.wiring().keys.api_token).await, 422);
     let lines = lines(&platform).await;
     let delivery: Vec<_> = lines.iter().filter(|line| line.contains("/webhooks/")).collect();
     assert_eq!(delivery.len(), 1, "{lines:?}");
@@ -48,7 +49,7 @@ async fn each_request_of_somebody_known_has_a_line_with_the_real_client() {
     ] {
         assert!(delivery[0].contains(part), "{part}: {delivery:?}");
     }
-    let call = lines.iter().find(|line| line.contains("GET /v1/apps 200")).unwrap();
+    let call = lines.iter().find(|line| line.contains("GET /v1/apps 422")).unwrap();
     assert!(call.contains(&format!("client.address={CLIENT}")), "{call}");
     assert!(call.contains(&"u".repeat(128)) && !call.contains(&"u".repeat(129)), "{call}");
     for secret in ["in-the-query", &platform.wiring().keys.api_token, &app.secret] {

@@ -58,7 +58,8 @@ async fn an_address_that_floods_is_refused_and_its_authentic_deliveries_are_not(
     let new = platform.app("three").await.unwrap();
     assert_accepted(&from(&platform, ATTACKER, new.id, &new.delivery(&new.push())).await);
     let path = format!("/v1/apps/{}/git/webhook-secret", app.id);
-    let changed = platform.api.call(Method::PUT, &path, Some(json!({}))).await.unwrap();
+    let at_once = json!({ "webhook_secret": "another secret", "retire_previous": true });
+    let changed = platform.api.call(Method::PUT, &path, Some(at_once)).await.unwrap();
     let secret = changed.body["webhook_secret"].as_str().unwrap();
     assert_refused(&from(&platform, ATTACKER, app.id, &app.delivery(&app.push())).await);
     assert_accepted(&from(&platform, ATTACKER, app.id, &app.push().github(secret)).await);

@@ -44,7 +44,7 @@ const VERDICTS: [&str; 18] = [
 ];
 
 /// Each metric of the ingress, and its labels.
-const METRICS: [(&str, &[&str]); 15] = [
+const METRICS: [(&str, &[&str]); 21] = [
     ("paas_ingress_deliveries_total", &["provider", "verdict"]),
     ("paas_ingress_delivery_seconds_count", &["provider", "verdict"]),
     ("paas_ingress_publish_seconds_count", &["outcome"]),
@@ -63,6 +63,12 @@ const METRICS: [(&str, &[&str]); 15] = [
     ("db_client_connection_max", &[]),
     ("paas_ingress_delivery_seconds_bucket", &["le", "provider", "verdict"]),
     ("paas_ingress_publish_seconds_sum", &["outcome"]),
+    ("paas_ingress_ledger_rows_total", &["outcome"]),
+    ("paas_ingress_secret_matched_total", &["secret"]),
+    ("paas_ingress_commit_statuses_total", &["outcome"]),
+    ("paas_ingress_sweeps_total", &["outcome"]),
+    ("paas_ingress_sweep_found_total", &["what"]),
+    ("paas_ingress_sweep_seconds_count", &[]),
 ];
 
 /// A scrape: each series as it is written, with its value.

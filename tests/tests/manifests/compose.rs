@@ -155,10 +155,11 @@ fn every_secret_comes_from_the_file_that_dev_env_writes() {
 }
 
 /// Where each address leads: the service, its port, and the file and words that say that it listens there.
-const LISTENERS: [(&str, &str, &str, &str); 8] = [
+const LISTENERS: [(&str, &str, &str, &str); 9] = [
     ("postgres", "5432", "docker-compose.yml", "postgres"),
     ("nats", "4222", "deploy/nats.conf", "listen: 0.0.0.0:4222"),
     ("nats", "8222", "deploy/nats.conf", "http: 0.0.0.0:8222"),
+    ("ingress", "8080", "docker-compose.yml", "LISTEN_ADDRESS: 0.0.0.0:8080"),
     ("deployer", "9090", "docker-compose.yml", "GRPC_ADDRESS: 0.0.0.0:9090"),
     ("balancer", "8080", "deploy/haproxy.cfg", "LISTEN :8080"),
     ("cluster", "6443", "Dockerfile", "\"0.0.0.0:6443\""),

@@ -121,7 +121,7 @@ async fn one_app_s_trouble_is_not_another_s() {
 async fn a_provider_that_limits_us_is_left_alone_until_it_says() {
     let (platform, apps) = with_apps(&["github"]).await;
     let app = &apps[0];
-    platform.forge.switch("github", json!({ "rate_limited_seconds": 6 })).await.unwrap();
+    platform.forge.switch("github", json!({ "rate_limited_seconds": 20 })).await.unwrap();
     let undelivered = json!({ "deliver": false });
     let pushed = platform.forge.push_with("github", &app.repo, undelivered).await.unwrap();
     swept(&platform, 1).await;

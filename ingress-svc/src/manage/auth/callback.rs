@@ -18,6 +18,7 @@ use crate::{
     connections::oauth::{Begun, NotConnected},
     error::{self, Error},
     exchange::Exchange,
+    manage::sources::GitProvider,
     openapi::Problem,
     verify::Header,
 };
@@ -49,7 +50,7 @@ pub(crate) struct ConnectedView {
 
 /// Finishes connecting: a browser is answered with a page.
 #[utoipa::path(get, path = "/v1/auth/{provider}/callback", tag = "connections",
-    params(("provider" = String, Path), Returned),
+    params(("provider" = inline(GitProvider), Path), Returned),
     responses((status = 200, content((ConnectedView = "application/json"), (String = "text/html"))),
               (status = 400, body = Problem), (status = 404, body = Problem), (status = 502, body = Problem),
               (status = 503, body = Problem)))]

@@ -35,7 +35,7 @@ pub(super) struct Wanted {
     #[param(required = false, minimum = 1, maximum = 10000)]
     tail: u32,
     /// Only lines of this source; may be given several times.
-    #[param(required = false, style = Form, explode)]
+    #[param(required = false, inline, style = Form, explode)]
     source: Vec<SourceName>,
     /// Only this deploy's events and build.
     #[param(required = false)]
