@@ -336,9 +336,14 @@ const BEFORE_THEM: &str = "
 
 #[tokio::test]
 async fn on_the_schema_before_pushes_go_live_and_these_calls_say_what_they_miss() {
-    let platform = Platform::start().await.unwrap();
+    let mut platform = Platform::start().await.unwrap();
     let database = platform.database().await.unwrap();
+    // Nobody is running while it is set back: a schema that is in use only ever goes forward.
+    platform.ingress[0].kill().await.unwrap();
+    platform.deployer[0].kill().await.unwrap();
     database.batch_execute(BEFORE_THEM).await.unwrap();
+    platform.start_deployers().await.unwrap();
+    platform.start_ingresses().await.unwrap();
     let app = platform.app("hello").await.unwrap();
     let id = platform.accepted(&app, &app.push()).await.unwrap();
     platform.live(id).await.unwrap();

@@ -30,7 +30,6 @@ async fn the_ingress_reads_no_log_and_changes_no_deploy() {
             "update deploys set state = 'live'",
             "delete from deploys",
             "delete from apps",
-            "delete from app_git_sources",
             "update schema_floor set version = 99",
             "drop table apps",
             "create table mine (id int)",
