@@ -27,6 +27,8 @@ impl Secrets {
         secrets.add("Tekton's password", &keys.tekton_events_token);
         let database = Url::parse(&wiring.database_url).unwrap();
         secrets.add("password of the database", database.password().unwrap());
+        let app_key = include_str!("../../forge/github-app-of-tests.pem");
+        secrets.add("key of the GitHub App", app_key.lines().nth(1).unwrap());
         for provider in forge_standin::Provider::ALL {
             secrets.add("client secret", &forge_standin::client_secret(provider));
         }

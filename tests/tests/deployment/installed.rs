@@ -142,6 +142,24 @@ impl Installed {
         format!("nats://{name}:{}@{}", self.passwords[name], self.broker)
     }
 
+    /// What stands in a log of the services that should not: the passwords with which they connect.
+    pub(super) fn told_passwords(&self) -> Vec<String> {
+        let logs: Vec<_> = std::fs::read_dir(&self.wiring.logs)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|it| it == "log"))
+            .filter(|path| {
+                ["ingress", "deployer"].iter().any(|it| path.to_string_lossy().contains(it))
+            })
+            .collect();
+        assert!(logs.len() >= 2, "{logs:?}");
+        let tells = |path: &std::path::PathBuf| {
+            let log = std::fs::read_to_string(path).unwrap();
+            self.passwords.values().any(|password| log.contains(password))
+        };
+        logs.iter().filter(|path| tells(path)).map(|path| path.display().to_string()).collect()
+    }
+
     /// What the operator shows the ingress.
     pub(super) fn operators_token(&self) -> &str {
         &self.wiring.keys.api_token

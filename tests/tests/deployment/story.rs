@@ -70,6 +70,7 @@ async fn every_act_works_for_services_with_their_own_rights_only() {
 
     let replay = installed.replay().await.unwrap();
     assert!(replay.contains("summary") && !replay.contains("error"), "{replay}");
+    assert_eq!(installed.told_passwords(), Vec::<String>::new());
 }
 
 #[tokio::test]
