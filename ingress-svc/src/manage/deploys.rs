@@ -241,7 +241,7 @@ pub(crate) async fn redeploy(
 #[utoipa::path(post, path = "/v1/apps/{app_id}/resume", tag = "deploys", security(("token" = [])),
     params(("app_id" = Uuid, Path)),
     responses((status = 200, body = Resumed), (status = 401, body = Problem), (status = 404, body = Problem),
-              (status = 409, description = "It is not paused", body = Problem), (status = 503, body = Problem)))]
+              (status = 409, description = "Another change came in between: ask again", body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn resume(
     request: HttpRequest,
     ingress: web::Data<Ingress>,
